@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * porthole: the client side of HTTP/1.1 (RFC 9110, RFC 9112) with the call sequence of Python's http.client.
+ *
+ * Four rules hold everywhere, so that each function below can be described shortly.
+ *
+ *   1. Memory is the caller's. porthole allocates nothing and keeps no globals: one connection is one `porthole_conn`
+ *      of porthole_conn_size() bytes with a send buffer and a receive buffer, all three given to porthole_conn_init.
+ *   2. Results are int32_t: 0 or a count when it worked, below zero a code of errors.def. PORTHOLE_WANT_READ,
+ *      PORTHOLE_WANT_WRITE and PORTHOLE_WANT_SPACE (-1 to -3) mean "not yet": call again later. Everything below is an
+ *      error, in hundreds: the peer (-100), a limit (-200), the caller (-300), the host (-400), the inside (-500).
+ *   3. A refused argument changes nothing: no byte is staged, no state moves. An error of the peer, a limit or the host
+ *      is final for this connection: view.error keeps the first, and every later call answers with it.
+ *   4. Strings are bytes with a length, never terminated. Text that comes in is ISO-8859-1.
+ *
+ * There are two levels. Level 0 needs no host: the caller moves the bytes (porthole_conn_region and _filled for what
+ * arrives, view.tx_length for what leaves). Level 1 moves them through the functions of host.h, which block or answer
+ * WANT_*: the same code serves both.
+ */
+#ifndef PORTHOLE_H
+#define PORTHOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The version of this header and of the WebAssembly exports; porthole_abi() tells that of the code. */
+#define PORTHOLE_ABI 1
+
+/** Progress and error codes: see errors.def. */
+typedef enum porthole_error {
+#define X(name, number, klass, code, text) PORTHOLE_##name = (number),
+#include "errors.def"
+#undef X
+} porthole_error;
+
+/** Status codes under CPython's names: PORTHOLE_STATUS_OK is 200. */
+typedef enum porthole_status {
+#define X(code, name, phrase) PORTHOLE_STATUS_##name = (code),
+#define A(code, name) PORTHOLE_STATUS_##name = (code),
+#include "status.def"
+#undef X
+#undef A
+} porthole_status;
+
+/** CPython's states of a connection. */
+typedef enum porthole_state {
+  PORTHOLE_IDLE = 0,            /* no request is being made */
+  PORTHOLE_REQUEST_STARTED = 1, /* after putrequest */
+  PORTHOLE_REQUEST_SENT = 2     /* after endheaders, until getresponse */
+} porthole_state;
+
+/** What the receiving side is doing. */
+typedef enum porthole_phase {
+  PORTHOLE_PHASE_NOTHING = 0,  /* nothing is due: whatever arrives is unsolicited */
+  PORTHOLE_PHASE_HEAD = 1,     /* a status line and fields are due */
+  PORTHOLE_PHASE_LENGTH = 2,   /* a body whose length is known */
+  PORTHOLE_PHASE_CHUNKED = 3,  /* a chunked body */
+  PORTHOLE_PHASE_TRAILERS = 4, /* the trailer section of a chunked body */
+  PORTHOLE_PHASE_CLOSE = 5,    /* a body that ends with the connection */
+  PORTHOLE_PHASE_END = 6,      /* the message has arrived whole; its last bytes may be unread */
+  PORTHOLE_PHASE_TUNNEL = 7    /* after 101 or a 2xx to CONNECT: the bytes are no longer HTTP */
+} porthole_phase;
+
+/** Bits of view.flags: facts about the response whose head was received last, and about the connection. */
+enum {
+  PORTHOLE_CHUNKED = 1,     /* Transfer-Encoding: chunked */
+  PORTHOLE_HAS_LENGTH = 2,  /* the length of the body is known (0 where a response can't have one) */
+  PORTHOLE_WILL_CLOSE = 4,  /* the connection ends with this response (RFC 9112 section 9.3) */
+  PORTHOLE_OPEN = 8,        /* this response was handed out and has not been finished */
+  PORTHOLE_UNUSABLE = 16,   /* no further request can go out on this connection */
+  PORTHOLE_ENDED = 32,      /* the peer has closed its side */
+  PORTHOLE_STRAY = 64       /* the peer sent bytes that nobody asked for */
+};
+
+/** Bits that porthole_conn_receive and _filled return: what became known with these bytes. */
+enum {
+  PORTHOLE_EVENT_HEAD = 1,    /* the final head is complete */
+  PORTHOLE_EVENT_INTERIM = 2, /* a 1xx head is complete: look at it, then porthole_conn_resume */
+  PORTHOLE_EVENT_BODY = 4,    /* there are more body bytes to read */
+  PORTHOLE_EVENT_END = 8,     /* the message is complete; view.trailer holds its trailer section */
+  PORTHOLE_EVENT_STRAY = 16   /* unsolicited bytes: the connection can't be used again */
+};
+
+/** Limits, for porthole_conn_set_limit; the defaults in parentheses. */
+typedef enum porthole_limit {
+  PORTHOLE_LIMIT_LINE = 0,            /* bytes of a line of a head, of a trailer section or of a chunk's size (65536) */
+  PORTHOLE_LIMIT_HEADERS = 1,         /* lines of a header section (100) */
+  PORTHOLE_LIMIT_HEAD = 2,            /* bytes of a head (262144, at most the size of the receive buffer) */
+  PORTHOLE_LIMIT_INTERIM = 3,         /* interim responses before a final one (100) */
+  PORTHOLE_LIMIT_TRAILERS = 4,        /* lines of a trailer section (100) */
+  PORTHOLE_LIMIT_CHUNK_EXTENSION = 5, /* bytes of chunk extensions, summed over a body (16384) */
+  PORTHOLE_LIMIT_BODY = 6,            /* bytes of a body (2^64 - 1, which is none) */
+  PORTHOLE_LIMITS = 7
+} porthole_limit;
+
+/** What is known of a request's body before it is sent. */
+typedef enum porthole_body {
+  PORTHOLE_BODY_NONE = 0,   /* there is none */
+  PORTHOLE_BODY_KNOWN = 1,  /* its size is known, and all of it is at hand */
+  PORTHOLE_BODY_STREAM = 2, /* its size is known, but its source can still run short or long */
+  PORTHOLE_BODY_UNKNOWN = 3 /* its size is not known: chunked, unless the headers say otherwise */
+} porthole_body;
+
+/** Flags of porthole_conn_request, _putrequest and _endheaders. */
+enum {
+  PORTHOLE_SKIP_HOST = 1,
+  PORTHOLE_SKIP_ACCEPT_ENCODING = 2,
+  PORTHOLE_ENCODE_CHUNKED = 4, /* chunk the body, although the Transfer-Encoding is the caller's own */
+  PORTHOLE_HAS_BODY = 8,       /* porthole_conn_endheaders: the call knows the whole body (see there) */
+  PORTHOLE_EXPECT_CONTINUE = 16
+};
+
+/** Bytes with a length. */
+typedef struct porthole_span {
+  const uint8_t *data;
+  size_t length;
+} porthole_span;
+
+/** A header of a request. */
+typedef struct porthole_field {
+  porthole_span name;
+  porthole_span value;
+} porthole_field;
+
+/**
+ * The part of a connection that a caller may read, in 32-bit words, so that a host reads it straight from the guest's
+ * memory. Offsets count from the start of the receive buffer unless said otherwise.
+ */
+typedef struct porthole_view {
+  uint32_t state;          /*  0  porthole_state */
+  uint32_t phase;          /*  1  porthole_phase */
+  int32_t error;           /*  2  the first error of peer, limit or host, or 0 */
+  uint32_t flags;          /*  3  PORTHOLE_CHUNKED … */
+  uint32_t status;         /*  4  100 to 999 */
+  uint32_t version;        /*  5  10 or 11 */
+  uint32_t left_low;       /*  6  bytes that have not arrived yet, of the body (PHASE_LENGTH) or of the chunk */
+  uint32_t left_high;      /*  7  … its upper half */
+  uint32_t head;           /*  8  the head: status line, fields (folds replaced), empty line */
+  uint32_t head_length;    /*  9 */
+  uint32_t reason;         /* 10  the reason phrase, counted from the start of the head */
+  uint32_t reason_length;  /* 11 */
+  uint32_t fields;         /* 12  the first field line, counted from the start of the head */
+  uint32_t body;           /* 13  body bytes that can be read now: the first run … */
+  uint32_t body_length;    /* 14 */
+  uint32_t available;      /* 15  … and how many there are in all runs */
+  uint32_t trailer;        /* 16  field lines of the trailer section, once the message is complete */
+  uint32_t trailer_length; /* 17 */
+  uint32_t raw;            /* 18  bytes received and not interpreted: what follows a head that ends HTTP, or a bad line */
+  uint32_t raw_length;     /* 19 */
+  uint32_t tx_sent;        /* 20  staged bytes of the send buffer: from here … */
+  uint32_t tx_length;      /* 21  … to here */
+  uint32_t limit;          /* 22  the limit that was passed, for the text of an error */
+  uint32_t refused;        /* 23  the index of the header that was refused */
+  uint32_t sending;        /* 24  1 from the head of a request with a body until all of it is sent, else 0 */
+} porthole_view;
+
+/** One connection. Opaque, but for the porthole_view that it begins with. */
+typedef struct porthole_conn porthole_conn;
+
+/* ---- tables and texts ---- */
+
+/** @returns PORTHOLE_ABI as compiled */
+uint32_t porthole_abi(void);
+
+/**
+ * The reason phrase of a status code.
+ *
+ * @param status a status code
+ * @returns a terminated string, or NULL for a code that is not in the IANA registry
+ */
+const char *porthole_status_phrase(uint32_t status);
+
+/**
+ * What an error code means, for a person. %u in the text stands for the limit that was passed.
+ *
+ * @param error a code of errors.def
+ * @returns a terminated string, or NULL for another number
+ */
+const char *porthole_error_text(int32_t error);
+
+/* ---- a connection ---- */
+
+/** @returns how many bytes a porthole_conn takes; it is aligned like a pointer */
+size_t porthole_conn_size(void);
+
+/** @returns the connection's view; it is valid as long as the connection */
+const porthole_view *porthole_conn_view(const porthole_conn *conn);
+
+/**
+ * Makes a connection in state Idle, with no transport.
+ *
+ * @param conn    porthole_conn_size() bytes
+ * @param tx      send buffer: a request's head must fit in it
+ * @param tx_size its size in bytes, at least 1024
+ * @param rx      receive buffer: a response's head must fit in it; larger means fewer receives for large bodies
+ * @param rx_size its size in bytes, at least 4096
+ */
+void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_t *rx, size_t rx_size);
+
+/**
+ * Sets a limit. Takes effect with the next response.
+ *
+ * @param limit      which one
+ * @param value_low  bytes or a count
+ * @param value_high … its upper half: 0 but for PORTHOLE_LIMIT_BODY
+ * @returns 0, or PORTHOLE_BAD_LIMIT (an unknown limit, or a head that the receive buffer can't hold)
+ */
+int32_t porthole_conn_set_limit(porthole_conn *conn, uint32_t limit, uint32_t value_low, uint32_t value_high);
+
+/**
+ * Sets the host whose name requests carry in Host (RFC 9110 section 7.2). An IPv6 address is bracketed and loses its
+ * zone; the port is left out when it is the default one.
+ *
+ * @param host         ASCII name or address, without brackets
+ * @param host_length  bytes of it
+ * @param port         0 to 65535
+ * @param default_port 80, 443 or another number that the Host field leaves out
+ * @returns 0, PORTHOLE_EMPTY_HOST, PORTHOLE_BAD_HOST or PORTHOLE_BAD_PORT
+ */
+int32_t porthole_conn_set_authority(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
+                                    uint32_t default_port);
+
+/**
+ * Splits "host", "host:port", "[address]:port" and "host:" as http.client does, and checks the host's characters.
+ *
+ * @param text    what to split
+ * @param length  bytes of it
+ * @param has_port nonzero when the caller has a port of its own: then a bare IPv6 address is let pass and nothing split
+ * @param out     receives the host's offset, its length (both without brackets) and the port, or 0xFFFFFFFF for none
+ * @returns 0, PORTHOLE_EMPTY_HOST, PORTHOLE_BAD_HOST, PORTHOLE_BAD_PORT or PORTHOLE_HOST_NEEDS_BRACKETS
+ */
+int32_t porthole_split_host(const uint8_t *text, size_t length, uint32_t has_port, uint32_t out[3]);
+
+/* ---- requests: staged in the send buffer ---- */
+
+/**
+ * Stages a whole head, in http.client's order: request line, Host, Accept-Encoding, a Content-Length or
+ * Transfer-Encoding where one is needed, then the given headers. Host and Accept-Encoding are left out where the headers
+ * have them. State goes from Idle to Request-sent.
+ *
+ * @param method        a token; its case is kept
+ * @param method_length bytes of it
+ * @param url           request target (RFC 9112 section 3.2); empty means "/"
+ * @param url_length    bytes of it
+ * @param fields        the headers, in order
+ * @param count         how many there are
+ * @param body          what is known of the body
+ * @param size_low      PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
+ * @param size_high     … its upper half
+ * @param flags         PORTHOLE_ENCODE_CHUNKED, PORTHOLE_EXPECT_CONTINUE
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; or the code of the argument that is refused (-310 to -339)
+ */
+int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
+                              size_t url_length, const porthole_field *fields, size_t count, uint32_t body,
+                              uint32_t size_low, uint32_t size_high, uint32_t flags);
+
+/**
+ * Stages a request line with Host and Accept-Encoding: the first of three steps. Idle to Request-started.
+ *
+ * @param flags PORTHOLE_SKIP_HOST, PORTHOLE_SKIP_ACCEPT_ENCODING; the rest as in porthole_conn_request
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; -310 to -315; PORTHOLE_REQUEST_TOO_LARGE
+ */
+int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
+                                 size_t url_length, uint32_t flags);
+
+/**
+ * Stages one header. Several values become one header with continuation lines, CR LF HTAB between them.
+ *
+ * @param name        a token; its case is kept
+ * @param name_length bytes of it
+ * @param values      its values
+ * @param count       how many there are
+ * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; -320 to -327; PORTHOLE_REQUEST_TOO_LARGE
+ */
+int32_t porthole_conn_putheader(porthole_conn *conn, const uint8_t *name, size_t name_length,
+                                const porthole_span *values, size_t count);
+
+/**
+ * Ends the head. Request-started to Request-sent.
+ *
+ * @param body  what is known of the body; with PORTHOLE_HAS_BODY in the flags it is all of the body, and is refused
+ *              when it contradicts the Content-Length header. Without the flag more may follow by porthole_conn_sent_raw
+ * @param flags PORTHOLE_ENCODE_CHUNKED, PORTHOLE_HAS_BODY
+ * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; PORTHOLE_LENGTH_MISMATCH; PORTHOLE_REQUEST_TRANSFER_ENCODING
+ */
+int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t size_low, uint32_t size_high,
+                                 uint32_t flags);
+
+/**
+ * Stages a CONNECT request (RFC 9110 section 9.3.6) with a Host field, unless the headers have one. Idle to Request-sent.
+ *
+ * @param host   ASCII name or address of the end of the tunnel, without brackets
+ * @param port   0 to 65535
+ * @param fields the headers for the proxy
+ * @param count  how many there are
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; -320 to -329; PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT
+ */
+int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
+                             const porthole_field *fields, size_t count);
+
+/**
+ * Forgets the answer to CONNECT: the connection is Idle again, and speaks to the end of the tunnel.
+ *
+ * @returns 0, or PORTHOLE_UNSOLICITED when bytes came before anything was asked in the tunnel
+ */
+int32_t porthole_conn_tunnelled(porthole_conn *conn);
+
+/**
+ * Accounts for the next piece of a request's body and stages what goes before it: a chunk's size line when the body is
+ * chunked, else nothing. Then the caller sends the piece, and calls porthole_conn_body_piece_end.
+ *
+ * @param length bytes of the piece, at least 1
+ * @returns 1 when the piece is a chunk, 0 when it goes out as it is; PORTHOLE_BODY_TOO_LONG when it runs over the
+ *          announced length (nothing of it can be sent); PORTHOLE_CANNOT_SEND_HEADER
+ */
+int32_t porthole_conn_body_piece(porthole_conn *conn, size_t length);
+
+/** Stages the CR LF that ends a chunk, when porthole_conn_body_piece answered 1; else does nothing. */
+void porthole_conn_body_piece_end(porthole_conn *conn);
+
+/**
+ * Ends a request's body and stages the last chunk with its trailer section when the body is chunked.
+ *
+ * @param fields trailer fields (RFC 9110 section 6.5); only a chunked body can have any
+ * @param count  how many there are
+ * @returns 0; PORTHOLE_BODY_TOO_SHORT; PORTHOLE_TRAILER_FORBIDDEN, or the code of a refused header
+ */
+int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields, size_t count);
+
+/**
+ * Accounts for bytes that the caller sends as they are (http.client's send()). A request that turns out shorter or
+ * longer than its Content-Length makes the connection unusable after its response.
+ *
+ * @param length bytes
+ * @returns 0, or PORTHOLE_CANNOT_SEND_HEADER
+ */
+int32_t porthole_conn_sent_raw(porthole_conn *conn, size_t length);
+
+/**
+ * Takes staged bytes off the send buffer: level 0, after the caller has sent them.
+ *
+ * @param length how many, at most view.tx_length - view.tx_sent
+ */
+void porthole_conn_taken(porthole_conn *conn, size_t length);
+
+/* ---- responses, level 0 ---- */
+
+/**
+ * The region of the receive buffer for the next bytes. It stays the same until porthole_conn_filled.
+ *
+ * @param offset receives its offset in the receive buffer
+ * @param length receives its length in bytes, at least 1
+ * @returns 0; PORTHOLE_WANT_SPACE when body bytes must be consumed first; the connection's error
+ */
+int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *length);
+
+/**
+ * Interprets bytes that were put into the region.
+ *
+ * @param length how many, 1 to the region's length
+ * @returns PORTHOLE_EVENT_* bits, or an error of peer, limit or host
+ */
+int32_t porthole_conn_filled(porthole_conn *conn, size_t length);
+
+/**
+ * Tells that the peer has closed its side (RFC 9112 section 8).
+ *
+ * @returns PORTHOLE_EVENT_END when that ends a body properly, 0 when nothing was due, or an error
+ */
+int32_t porthole_conn_ended(porthole_conn *conn);
+
+/**
+ * Tells that the transport failed.
+ *
+ * @param error a PORTHOLE_HOST_* code
+ */
+void porthole_conn_failed(porthole_conn *conn, int32_t error);
+
+/**
+ * Goes on after an interim response, with the bytes that came after it.
+ *
+ * @returns PORTHOLE_EVENT_* bits, or an error
+ */
+int32_t porthole_conn_resume(porthole_conn *conn);
+
+/**
+ * Hands the received response out (http.client's getresponse). Request-sent to Idle.
+ *
+ * @returns 0; PORTHOLE_RESPONSE_NOT_READY when called out of order; PORTHOLE_WANT_READ while the head is not complete;
+ *          an error
+ */
+int32_t porthole_conn_accept(porthole_conn *conn);
+
+/** Lets go of the head's and the trailer section's bytes: the caller has copied them, their room can be used again. */
+void porthole_conn_release(porthole_conn *conn);
+
+/**
+ * Takes body bytes off the receive buffer.
+ *
+ * @param length how many, at most view.available
+ * @returns 0, or PORTHOLE_HOST_LIED for more
+ */
+int32_t porthole_conn_consume(porthole_conn *conn, size_t length);
+
+/**
+ * How many of the next bytes from the peer are body bytes for sure, so that the caller can receive them elsewhere.
+ *
+ * @returns a count, 0 when there are none or some are still in the receive buffer
+ */
+uint32_t porthole_conn_direct(const porthole_conn *conn);
+
+/**
+ * Accounts for body bytes that the caller received elsewhere.
+ *
+ * @param length at most what porthole_conn_direct said
+ * @returns PORTHOLE_EVENT_* bits, or PORTHOLE_HOST_LIED, or PORTHOLE_BODY_TOO_LARGE
+ */
+int32_t porthole_conn_passed(porthole_conn *conn, size_t length);
+
+/**
+ * Tells that the reader is done with the response. A body that was not read to its end makes the connection unusable.
+ *
+ * @returns PORTHOLE_EVENT_* bits of the next response, when one was under way
+ */
+int32_t porthole_conn_finish(porthole_conn *conn);
+
+/* ---- the same with a host (host.h): level 1 ---- */
+
+/**
+ * Opens the transport through the host.
+ *
+ * @param host       ASCII name or address
+ * @param port       0 to 65535
+ * @param timeout_ms limit in milliseconds, negative for none
+ * @returns 0, or a PORTHOLE_HOST_* code
+ */
+int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
+                           int32_t timeout_ms);
+
+/**
+ * Uses a transport that is open already.
+ *
+ * @param handle the host's handle
+ */
+void porthole_conn_attach(porthole_conn *conn, int32_t handle);
+
+/** Closes the transport. The connection is Idle, and can be opened again. */
+void porthole_conn_close(porthole_conn *conn);
+
+/**
+ * Sends what is staged.
+ *
+ * @returns 0 when all of it is with the host, PORTHOLE_WANT_WRITE, or an error
+ */
+int32_t porthole_conn_flush(porthole_conn *conn);
+
+/**
+ * Sends one piece of a body, framed, after all that is staged. While the host says that bytes are there to be received,
+ * they are: a final response ends the sending.
+ *
+ * @param data   the piece
+ * @param length bytes of it; 0 does nothing
+ * @returns 0 when it is all with the host, or not wanted any more (view.phase is past PHASE_HEAD); PORTHOLE_WANT_WRITE
+ *          when none of it was taken; an error
+ */
+int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t length);
+
+/**
+ * Receives once and interprets what came.
+ *
+ * @returns PORTHOLE_EVENT_* bits (0: nothing became known), PORTHOLE_WANT_READ, PORTHOLE_WANT_SPACE, or an error
+ */
+int32_t porthole_conn_receive(porthole_conn *conn);
+
+/**
+ * Sends what is staged, receives until the final head is complete, skips interim responses and hands the response out.
+ *
+ * @returns the status; PORTHOLE_WANT_READ, PORTHOLE_WANT_WRITE; PORTHOLE_RESPONSE_NOT_READY; an error
+ */
+int32_t porthole_conn_getresponse(porthole_conn *conn);
+
+/**
+ * Reads body bytes.
+ *
+ * @param buffer where they go
+ * @param length room there
+ * @returns how many, less than length only at the end of the body or when the rest failed (the next call tells); 0 at
+ *          the end; PORTHOLE_WANT_READ when a host that can't wait has none; an error
+ */
+int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length);
+
+/**
+ * Looks a header of the response up. Its head must not have been released.
+ *
+ * @param name  the name, in any case
+ * @param value receives the first value, without white space around it
+ * @returns 1 if it is there, else 0
+ */
+int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, size_t name_length, porthole_span *value);
+
+/* ---- bytes at hand ---- */
+
+/**
+ * Lists the field lines of a header or trailer section that the parser has accepted, for a caller that kept its bytes.
+ *
+ * @param text     field lines as in view.fields or view.trailer, with or without the empty line
+ * @param length   bytes of it
+ * @param table    receives for each field the offset and length of its name, and those of its value
+ * @param capacity how many fields the table can hold
+ * @returns how many fields there are (also when the table is too small), or an error of the peer
+ */
+int32_t porthole_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
+
+/**
+ * Splits a value with parameters, such as that of Content-Type (RFC 9110 section 5.6.6): `a/b; c=d; e="f; g"`.
+ *
+ * @param text     the value
+ * @param length   bytes of it
+ * @param table    receives for each part, the first included, the offset and length of its name, and those of its value:
+ *                 quotes included, length 0xFFFFFFFF where there is no "="
+ * @param capacity how many parts the table can hold
+ * @returns how many parts there are (also when the table is too small)
+ */
+int32_t porthole_params_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
