@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bytes: classes, searches and copies. The two searches look at 16 bytes at a time where the target has such vectors.
+ */
+#include "internal.h"
+
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#define VECTORS 1
+typedef v128_t vector;
+static inline vector load(const uint8_t *from) { return wasm_v128_load(from); }
+static inline void store(uint8_t *to, vector bytes) { wasm_v128_store(to, bytes); }
+static inline uint32_t mask_of(vector bytes, uint8_t byte) {
+  return (uint32_t)wasm_i8x16_bitmask(wasm_i8x16_eq(bytes, wasm_i8x16_splat((int8_t)byte)));
+}
+static inline uint32_t mask_of_control(vector bytes) {
+  v128_t low = wasm_u8x16_lt(bytes, wasm_u8x16_splat(0x20));
+  v128_t tab = wasm_i8x16_eq(bytes, wasm_i8x16_splat('\t'));
+  v128_t del = wasm_i8x16_eq(bytes, wasm_i8x16_splat(0x7F));
+  return (uint32_t)wasm_i8x16_bitmask(wasm_v128_or(wasm_v128_andnot(low, tab), del));
+}
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#define VECTORS 1
+typedef __m128i vector;
+static inline vector load(const uint8_t *from) { return _mm_loadu_si128((const __m128i *)(const void *)from); }
+static inline void store(uint8_t *to, vector bytes) { _mm_storeu_si128((__m128i *)(void *)to, bytes); }
+static inline uint32_t mask_of(vector bytes, uint8_t byte) {
+  return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8((char)byte)));
+}
+static inline uint32_t mask_of_control(vector bytes) {
+  __m128i space = _mm_set1_epi8(0x20);
+  __m128i fine = _mm_cmpeq_epi8(_mm_max_epu8(bytes, space), bytes);
+  __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+  __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F));
+  return (~(uint32_t)_mm_movemask_epi8(_mm_or_si128(fine, tab)) & 0xFFFFU) | (uint32_t)_mm_movemask_epi8(del);
+}
+#endif
+
+#define T CLASS_TOKEN
+#define H CLASS_HOST
+#define U CLASS_TARGET
+#define ANY (H | U)
+#define TOKEN (T | H | U)
+#define DIGIT (T | H | U | CLASS_DIGIT | CLASS_HEX)
+#define HEXA (T | H | U | CLASS_HEX)
+
+/* TOKEN: tchar. HOST: what a host may hold; bytes from 0x80 are there for names that are still to be IDNA-encoded.
+   TARGET: everything but control characters, space and DEL; bytes from 0x80 have an error of their own. */
+const uint8_t porthole__class[256] = {
+    ['!'] = TOKEN, ['"'] = ANY,   ['#'] = T | U, ['$'] = TOKEN, ['%'] = TOKEN, ['&'] = TOKEN, ['\''] = TOKEN,
+    ['('] = ANY,   [')'] = ANY,   ['*'] = TOKEN, ['+'] = TOKEN, [','] = U,     ['-'] = TOKEN, ['.'] = TOKEN,
+    ['/'] = U,     ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT, ['5'] = DIGIT,
+    ['6'] = DIGIT, ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT, [':'] = ANY,   [';'] = ANY,   ['<'] = ANY,
+    ['='] = ANY,   ['>'] = ANY,   ['?'] = U,     ['@'] = U,     ['A'] = HEXA,  ['B'] = HEXA,  ['C'] = HEXA,
+    ['D'] = HEXA,  ['E'] = HEXA,  ['F'] = HEXA,  ['G'] = TOKEN, ['H'] = TOKEN, ['I'] = TOKEN, ['J'] = TOKEN,
+    ['K'] = TOKEN, ['L'] = TOKEN, ['M'] = TOKEN, ['N'] = TOKEN, ['O'] = TOKEN, ['P'] = TOKEN, ['Q'] = TOKEN,
+    ['R'] = TOKEN, ['S'] = TOKEN, ['T'] = TOKEN, ['U'] = TOKEN, ['V'] = TOKEN, ['W'] = TOKEN, ['X'] = TOKEN,
+    ['Y'] = TOKEN, ['Z'] = TOKEN, ['['] = U,     ['\\'] = U,    [']'] = U,     ['^'] = TOKEN, ['_'] = TOKEN,
+    ['`'] = TOKEN, ['a'] = HEXA,  ['b'] = HEXA,  ['c'] = HEXA,  ['d'] = HEXA,  ['e'] = HEXA,  ['f'] = HEXA,
+    ['g'] = TOKEN, ['h'] = TOKEN, ['i'] = TOKEN, ['j'] = TOKEN, ['k'] = TOKEN, ['l'] = TOKEN, ['m'] = TOKEN,
+    ['n'] = TOKEN, ['o'] = TOKEN, ['p'] = TOKEN, ['q'] = TOKEN, ['r'] = TOKEN, ['s'] = TOKEN, ['t'] = TOKEN,
+    ['u'] = TOKEN, ['v'] = TOKEN, ['w'] = TOKEN, ['x'] = TOKEN, ['y'] = TOKEN, ['z'] = TOKEN, ['{'] = ANY,
+    ['|'] = TOKEN, ['}'] = ANY,   ['~'] = TOKEN,
+};
+
+#undef T
+#undef H
+#undef U
+#undef ANY
+#undef TOKEN
+#undef DIGIT
+#undef HEXA
+
+/** Copies between ranges that do not overlap. */
+void porthole__copy(uint8_t *to, const uint8_t *from, size_t length) { __builtin_memcpy(to, from, length); }
+
+/** Moves bytes to a lower address; the ranges can overlap. */
+void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length) {
+#ifdef VECTORS
+  if (length >= 16 && length <= MERGE_MAX) {
+    /* The last 16 bytes are loaded first: the stores before may run over them. */
+    vector last = load(from + length - 16);
+    size_t done = 0;
+    for (; done + 16 <= length; done += 16) {
+      store(to + done, load(from + done));
+    }
+    store(to + length - 16, last);
+    return;
+  }
+#endif
+  __builtin_memmove(to, from, length);
+}
+
+/** The first `byte` in [from, end), or end. */
+const uint8_t *porthole__find(const uint8_t *from, const uint8_t *end, uint8_t byte) {
+#ifdef VECTORS
+  while (end - from >= 16) {
+    uint32_t mask = mask_of(load(from), byte);
+    if (mask != 0) {
+      return from + __builtin_ctz(mask);
+    }
+    from += 16;
+  }
+#endif
+  while (from < end && *from != byte) {
+    from++;
+  }
+  return from;
+}
+
+/** The first control character but HTAB in [from, end), or end. */
+const uint8_t *porthole__find_control(const uint8_t *from, const uint8_t *end) {
+#ifdef VECTORS
+  while (end - from >= 16) {
+    uint32_t mask = mask_of_control(load(from));
+    if (mask != 0) {
+      return from + __builtin_ctz(mask);
+    }
+    from += 16;
+  }
+#endif
+  while (from < end && (*from >= 0x20 || *from == '\t') && *from != 0x7F) {
+    from++;
+  }
+  return from;
+}
+
+/** Are all bytes of a class? True for none. */
+bool porthole__all_class(const uint8_t *text, size_t length, uint8_t wanted) {
+  for (size_t i = 0; i < length; i++) {
+    if (!(porthole__class[text[i]] & wanted)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Is `text` the given lower-case word, in any case? Only for words of letters and "-". */
+bool porthole__same(const uint8_t *text, size_t length, const char *lower, size_t lower_length) {
+  if (length != lower_length) {
+    return false;
+  }
+  for (size_t i = 0; i < length; i++) {
+    uint8_t byte = text[i];
+    if (byte >= 'A' && byte <= 'Z') {
+      byte |= 0x20;
+    }
+    if (byte != (uint8_t)lower[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static inline bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
+
+/** Drops OWS (RFC 9110 section 5.6.3) on both sides. */
+void porthole__trim(const uint8_t **text, size_t *length) {
+  while (*length > 0 && is_space((*text)[0])) {
+    (*text)++;
+    (*length)--;
+  }
+  while (*length > 0 && is_space((*text)[*length - 1])) {
+    (*length)--;
+  }
+}
+
+/** Takes the next item off a comma-separated list (RFC 9110 section 5.6.1): false at its end. Items can be empty. */
+bool porthole__next_item(const uint8_t **list, size_t *list_length, const uint8_t **item, size_t *item_length) {
+  if (*list_length == 0) {
+    return false;
+  }
+  const uint8_t *end = *list + *list_length;
+  const uint8_t *comma = porthole__find(*list, end, ',');
+  *item = *list;
+  *item_length = (size_t)(comma - *list);
+  porthole__trim(item, item_length);
+  *list = comma < end ? comma + 1 : end;
+  *list_length = (size_t)(end - *list);
+  return true;
+}
+
+/** Reads 1*DIGIT up to 2^63 - 1. */
+bool porthole__decimal(const uint8_t *text, size_t length, uint64_t *value) {
+  uint64_t sum = 0;
+  if (length == 0) {
+    return false;
+  }
+  for (size_t i = 0; i < length; i++) {
+    if (!(porthole__class[text[i]] & CLASS_DIGIT)) {
+      return false;
+    }
+    uint64_t digit = (uint64_t)(text[i] - '0');
+    if (sum > (INT64_MAX - digit) / 10) {
+      return false;
+    }
+    sum = sum * 10 + digit;
+  }
+  *value = sum;
+  return true;
+}

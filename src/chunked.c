@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The chunked transfer coding (RFC 9112 section 7.1), decoded where it lies: framing is skipped, data become runs.
+ * Line ends are CR LF and nothing else: lenience here has been a vulnerability (CVE-2025-22871).
+ */
+#include "internal.h"
+
+static inline uint32_t hex_value(uint8_t digit) {
+  return digit <= '9' ? (uint32_t)(digit - '0') : (uint32_t)((digit | 0x20) - 'a' + 10);
+}
+
+/** After a size line: data, or the trailer section (answers 1). */
+static int32_t size_line_complete(porthole_conn *conn) {
+  if (conn->chunk_extensions > conn->limits[PORTHOLE_LIMIT_CHUNK_EXTENSION]) {
+    return porthole__over(conn, PORTHOLE_LIMIT_CHUNK_EXTENSION, PORTHOLE_EXTENSIONS_TOO_LARGE);
+  }
+  if (conn->left == 0) {
+    return 1;
+  }
+  conn->chunk = CHUNK_DATA;
+  return porthole__count_body(conn, conn->left);
+}
+
+/** Reads an extension up to its CR, which stays: control characters have no place in it. */
+static const uint8_t *skip_extension(porthole_conn *conn, const uint8_t *at, const uint8_t *end) {
+  const uint8_t *stop = porthole__find_control(at, end);
+  conn->chunk_extensions += (uint64_t)(stop - at);
+  conn->chunk_line += (uint32_t)(stop - at);
+  return stop;
+}
+
+int32_t porthole__chunks_read(porthole_conn *conn) {
+  const uint8_t *at = conn->rx + conn->view.raw;
+  const uint8_t *end = at + conn->view.raw_length;
+  int32_t result = 0;
+
+  while (at < end && result == 0) {
+    uint8_t byte = *at;
+    if (conn->chunk < CHUNK_DATA && conn->chunk_line >= conn->limits[PORTHOLE_LIMIT_LINE]) {
+      result = porthole__over(conn, PORTHOLE_LIMIT_LINE, PORTHOLE_CHUNK_LINE_TOO_LONG);
+      break;
+    }
+    switch (conn->chunk) {
+    case CHUNK_SIZE:
+      if (!(porthole__class[byte] & CLASS_HEX)) {
+        result = PORTHOLE_BAD_CHUNK;
+        break;
+      }
+      conn->left = hex_value(byte);
+      conn->chunk_digits = 1;
+      conn->chunk_line = 1;
+      conn->chunk = CHUNK_DIGITS;
+      at++;
+      break;
+    case CHUNK_DIGITS:
+      while (porthole__class[byte] & CLASS_HEX) {
+        if (++conn->chunk_digits > 16) {
+          result = PORTHOLE_BAD_CHUNK;
+          break;
+        }
+        conn->left = conn->left << 4 | hex_value(byte);
+        conn->chunk_line++;
+        if (++at == end) {
+          break;
+        }
+        byte = *at;
+      }
+      if (result != 0 || at == end) {
+        break;
+      }
+      conn->chunk = CHUNK_SPACE;
+      break;
+    case CHUNK_SPACE:
+      conn->chunk_line++;
+      at++;
+      if (byte == '\r') {
+        conn->chunk = CHUNK_SIZE_LF;
+      } else if (byte == ';') {
+        conn->chunk = CHUNK_EXTENSION;
+      } else if (byte != ' ' && byte != '\t') {
+        result = PORTHOLE_BAD_CHUNK;
+      }
+      break;
+    case CHUNK_EXTENSION:
+      at = skip_extension(conn, at, end);
+      if (at < end) {
+        conn->chunk = CHUNK_SIZE_LF;
+        result = *at++ == '\r' ? 0 : PORTHOLE_BAD_CHUNK;
+      }
+      break;
+    case CHUNK_SIZE_LF:
+      at++;
+      result = byte == '\n' ? size_line_complete(conn) : PORTHOLE_BAD_CHUNK;
+      break;
+    case CHUNK_DATA: {
+      size_t length = (size_t)(end - at);
+      if (length > conn->left) {
+        length = (size_t)conn->left;
+      }
+      porthole__add_run(conn, (uint32_t)(at - conn->rx), (uint32_t)length);
+      at += length;
+      conn->left -= length;
+      if (conn->left == 0) {
+        conn->chunk = CHUNK_DATA_CR;
+      }
+      break;
+    }
+    case CHUNK_DATA_CR:
+      at++;
+      conn->chunk = CHUNK_DATA_LF;
+      result = byte == '\r' ? 0 : PORTHOLE_BAD_CHUNK;
+      break;
+    case CHUNK_DATA_LF:
+      at++;
+      conn->chunk = CHUNK_SIZE;
+      conn->chunk_line = 0;
+      result = byte == '\n' ? 0 : PORTHOLE_BAD_CHUNK;
+      break;
+    }
+  }
+
+  conn->view.raw = (uint32_t)(at - conn->rx);
+  conn->view.raw_length = (uint32_t)(end - at);
+  return result;
+}

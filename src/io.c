@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The calls that move bytes through the host (host.h): the only file that does.
+ */
+#include "internal.h"
+
+/** Turns what the host returned below zero into an error of errors.def: other numbers are no errors that a host has. */
+static int32_t host_error(int32_t result) {
+  bool known = result <= PORTHOLE_HOST_REFUSED && result >= PORTHOLE_HOST_OTHER;
+  return known ? result : PORTHOLE_HOST_LIED;
+}
+
+/** A failure while sending: what the peer said before may still be readable, so only sending has ended. */
+static int32_t send_failed(porthole_conn *conn, int32_t error) {
+  conn->view.flags |= PORTHOLE_UNUSABLE;
+  conn->view.tx_sent = conn->view.tx_length;
+  return error;
+}
+
+/** Gives bytes to the host. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
+static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length) {
+  if (length > INT32_MAX) {
+    length = INT32_MAX;
+  }
+  int32_t sent = porthole_host_send(conn->handle, bytes, length);
+  if (sent == PORTHOLE_WANT_WRITE) {
+    return sent;
+  }
+  if (sent <= 0 || (size_t)sent > length) {
+    return send_failed(conn, sent < 0 ? host_error(sent) : PORTHOLE_HOST_LIED);
+  }
+  return sent;
+}
+
+int32_t porthole_conn_flush(porthole_conn *conn) {
+  porthole_view *view = &conn->view;
+  if (view->error != 0) {
+    return view->error;
+  }
+  while (view->tx_sent < view->tx_length) {
+    int32_t sent = host_send(conn, conn->tx + view->tx_sent, view->tx_length - view->tx_sent);
+    if (sent < 0) {
+      return sent;
+    }
+    view->tx_sent += (uint32_t)sent;
+  }
+  return 0;
+}
+
+/** Is a final head in, or an error: does nobody wait for the rest of the request any more? */
+static bool answered(const porthole_conn *conn) {
+  return conn->view.phase > PORTHOLE_PHASE_HEAD || conn->view.error != 0;
+}
+
+/** Receives what is there already, so that an early answer is seen while a body is being sent. @returns 0 or an error */
+static int32_t look(porthole_conn *conn) {
+  while (!answered(conn)) {
+    int32_t ready = porthole_host_wait(conn->handle, PORTHOLE_READABLE, 0);
+    if (ready <= 0 || !(ready & PORTHOLE_READABLE)) {
+      return 0;
+    }
+    int32_t events = porthole_conn_receive(conn);
+    if (events > 0 && (events & PORTHOLE_EVENT_INTERIM)) {
+      events = porthole_conn_resume(conn);
+    }
+    if (events == PORTHOLE_WANT_READ || events == PORTHOLE_WANT_SPACE) {
+      return 0;
+    }
+    if (events < 0) {
+      return events;
+    }
+  }
+  return conn->view.error;
+}
+
+int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t length) {
+  if (length == 0) {
+    return 0;
+  }
+  int32_t error = look(conn);
+  if (error != 0 || answered(conn)) {
+    return error;
+  }
+  error = porthole_conn_flush(conn);
+  if (error != 0) {
+    return error;
+  }
+  int32_t chunk = porthole_conn_body_piece(conn, length);
+  if (chunk < 0) {
+    return chunk;
+  }
+  error = porthole_conn_flush(conn);
+  while (error == 0 && length > 0) {
+    int32_t sent = host_send(conn, data, length);
+    if (sent == PORTHOLE_WANT_WRITE) {
+      sent = porthole_host_wait(conn->handle, PORTHOLE_WRITABLE, -1) < 0 ? PORTHOLE_HOST_OTHER : 0;
+    }
+    if (sent < 0) {
+      error = sent;
+    } else {
+      data += sent;
+      length -= (size_t)sent;
+    }
+  }
+  porthole_conn_body_piece_end(conn);
+  return error != 0 ? error : porthole_conn_flush(conn);
+}
+
+int32_t porthole_conn_receive(porthole_conn *conn) {
+  uint32_t offset;
+  uint32_t length;
+  int32_t result = porthole_conn_region(conn, &offset, &length);
+  if (result != 0) {
+    return result;
+  }
+  int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length);
+  if (received > 0) {
+    return porthole_conn_filled(conn, (size_t)received);
+  }
+  if (received == 0) {
+    return porthole_conn_ended(conn);
+  }
+  if (received == PORTHOLE_WANT_READ) {
+    return received;
+  }
+  porthole_conn_failed(conn, host_error(received));
+  return conn->view.error;
+}
+
+int32_t porthole_conn_getresponse(porthole_conn *conn) {
+  if (conn->view.state != PORTHOLE_REQUEST_SENT || (conn->view.flags & PORTHOLE_OPEN)) {
+    return PORTHOLE_RESPONSE_NOT_READY;
+  }
+  int32_t result = porthole_conn_flush(conn);
+  bool unsent = result == PORTHOLE_HOST_RESET || result == PORTHOLE_HOST_CLOSED;
+  int32_t send_error = result;
+  if (result != 0 && !unsent) {
+    return result;
+  }
+  while (conn->view.phase == PORTHOLE_PHASE_HEAD) {
+    result = conn->interim ? porthole_conn_resume(conn) : porthole_conn_receive(conn);
+    if (result < 0) {
+      return unsent && result != PORTHOLE_WANT_READ ? send_error : result;
+    }
+  }
+  result = porthole_conn_accept(conn);
+  return result == 0 ? (int32_t)conn->view.status : result;
+}
+
+int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length) {
+  porthole_view *view = &conn->view;
+  size_t done = 0;
+  if (length > INT32_MAX) {
+    length = INT32_MAX;
+  }
+  while (done < length) {
+    if (view->available > 0) {
+      size_t count = view->body_length < length - done ? view->body_length : length - done;
+      porthole__copy(buffer + done, conn->rx + view->body, count);
+      porthole_conn_consume(conn, count);
+      done += count;
+      continue;
+    }
+    int32_t result = view->error;
+    if (result == 0 && (view->phase == PORTHOLE_PHASE_END || !(view->flags & PORTHOLE_OPEN))) {
+      break;
+    }
+    if (result == 0) {
+      result = porthole_conn_receive(conn);
+    }
+    if (result < 0) {
+      return done > 0 ? (int32_t)done : result;
+    }
+  }
+  if (view->phase == PORTHOLE_PHASE_END && view->available == 0 && done < length) {
+    porthole_conn_finish(conn);
+  }
+  return (int32_t)done;
+}
