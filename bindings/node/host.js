@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// The host of an instance on Node: the imports of porthole_host_v1 (host.h) over transports. It never waits: what can't
+// be done at once answers WANT_READ or WANT_WRITE, and the transport tells its owner when to call again.
+
+import { READABLE, WRITABLE } from '../../js/generated/abi.js';
+import {
+  HOST_BAD_HANDLE,
+  HOST_CLOSED,
+  HOST_OTHER,
+  WANT_WRITE,
+} from '../../js/generated/errors.js';
+import { Transport } from './transport.js';
+
+const MAX_HANDLE = 0x7fffffff;
+
+export class Host {
+  #transports = new Map();
+  #nextHandle = 1;
+  #lastError = '';
+
+  constructor() {
+    /** The guest's memory; set once it is known. @type {Buffer} */
+    this.bytes = Buffer.alloc(0);
+    this.imports = {
+      porthole_host_open: (host, length, port, timeout) => this.#open(host, length, port, timeout),
+      porthole_host_start_tls: () => HOST_OTHER,
+      porthole_host_send: (handle, data, length) => this.#send(handle, data, length),
+      porthole_host_recv: (handle, buffer, capacity) => this.#recv(handle, buffer, capacity),
+      porthole_host_wait: (handle, interest) => this.#wait(handle, interest),
+      porthole_host_close: (handle) => this.#close(handle),
+      porthole_host_last_error: (_handle, buffer, capacity) => this.#lastErrorText(buffer, capacity),
+    };
+  }
+
+  /**
+   * Gives a transport a handle of this host.
+   *
+   * @param {Transport} transport
+   * @returns {number}
+   */
+  add(transport) {
+    if (this.#nextHandle > MAX_HANDLE) this.#nextHandle = 1;
+    while (this.#transports.has(this.#nextHandle)) this.#nextHandle++;
+    const handle = this.#nextHandle++;
+    this.#transports.set(handle, transport);
+    return handle;
+  }
+
+  /** Forgets a handle without closing what it stands for. @param {number} handle */
+  remove(handle) {
+    this.#transports.delete(handle);
+  }
+
+  #inside(pointer, length) {
+    return (pointer >>> 0) + (length >>> 0) <= this.bytes.length;
+  }
+
+  #open(host, length, port, timeout) {
+    if (!this.#inside(host, length) || port >>> 0 > 65535) return HOST_OTHER;
+    const name = this.bytes.latin1Slice(host >>> 0, (host >>> 0) + (length >>> 0));
+    const transport = Transport.connect({ host: name, port, timeout: timeout < 0 ? undefined : timeout / 1000 });
+    transport.onfailure = (error) => {
+      this.#lastError = error.message;
+    };
+    return this.add(transport);
+  }
+
+  #send(handle, data, length) {
+    const transport = this.#transports.get(handle);
+    if (transport === undefined) return HOST_BAD_HANDLE;
+    if (!this.#inside(data, length) || length === 0) return HOST_OTHER;
+    if (!transport.writable) return transport.failure ?? HOST_CLOSED;
+    if (transport.full) return WANT_WRITE;
+    // A string is a copy, as the guest may overwrite the bytes, and the cheapest one.
+    transport.write(this.bytes.latin1Slice(data >>> 0, (data >>> 0) + (length >>> 0)), 'latin1');
+    return length;
+  }
+
+  #recv(handle, buffer, capacity) {
+    const transport = this.#transports.get(handle);
+    if (transport === undefined) return HOST_BAD_HANDLE;
+    if (!this.#inside(buffer, capacity) || capacity === 0) return HOST_OTHER;
+    return transport.receive(this.bytes, buffer >>> 0, capacity >>> 0);
+  }
+
+  #wait(handle, interest) {
+    const transport = this.#transports.get(handle);
+    if (transport === undefined) return HOST_BAD_HANDLE;
+    const readable = transport.readable ? READABLE : 0;
+    const writable = transport.full ? 0 : WRITABLE;
+    return interest & (readable | writable);
+  }
+
+  #close(handle) {
+    this.#transports.get(handle)?.destroy();
+    this.#transports.delete(handle);
+  }
+
+  #lastErrorText(buffer, capacity) {
+    if (!this.#inside(buffer, capacity)) return HOST_OTHER;
+    return this.bytes.utf8Write(this.#lastError, buffer >>> 0, capacity >>> 0);
+  }
+}
+

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+//
+// One stream of bytes to a peer: a net.Socket of our own, or any Duplex that a caller brings.
+//
+// A socket of our own is read with `onread` and a buffer function: the kernel writes into the region of the guest's
+// memory that a receive left pending, or into a view that a reader offers, with no Readable in between. Whenever neither
+// is at hand (the guest has no room, the socket is paused, the transport has changed its owner) a spare buffer is handed
+// out instead, and what lands there is queued. A buffer that was handed out is the kernel's until the next callback.
+
+import { once } from 'node:events';
+import net from 'node:net';
+import {
+  HOST_ABORTED,
+  HOST_BUSY,
+  HOST_CLOSED,
+  HOST_DENIED,
+  HOST_NOT_FOUND,
+  HOST_OTHER,
+  HOST_REFUSED,
+  HOST_RESET,
+  HOST_TIMED_OUT,
+  HOST_UNREACHABLE,
+  WANT_READ,
+} from '../../js/generated/errors.js';
+
+const SPARE_SIZE = 64 * 1024;
+
+const codes = {
+  __proto__: null,
+  ECONNREFUSED: HOST_REFUSED,
+  ECONNRESET: HOST_RESET,
+  EPIPE: HOST_CLOSED,
+  ERR_STREAM_DESTROYED: HOST_CLOSED,
+  ERR_STREAM_WRITE_AFTER_END: HOST_CLOSED,
+  ENOTFOUND: HOST_NOT_FOUND,
+  EAI_AGAIN: HOST_NOT_FOUND,
+  ETIMEDOUT: HOST_TIMED_OUT,
+  EACCES: HOST_DENIED,
+  EPERM: HOST_DENIED,
+  EHOSTUNREACH: HOST_UNREACHABLE,
+  ENETUNREACH: HOST_UNREACHABLE,
+  EADDRNOTAVAIL: HOST_UNREACHABLE,
+  EMFILE: HOST_BUSY,
+  ENFILE: HOST_BUSY,
+  ABORT_ERR: HOST_ABORTED,
+};
+
+/** @param {Error & {code?: string}} error @returns {number} the PORTHOLE_HOST_* code of a system error */
+export function hostCode(error) {
+  return codes[error?.code] ?? HOST_OTHER;
+}
+
+/**
+ * @callback Offer
+ * @returns {Uint8Array | null} memory to read into instead of the guest's, or null
+ */
+
+export class Transport {
+  /** Called when there is something to receive, the end and failures included. @type {() => void} */
+  onreadable = () => {};
+  /** Called when `full` has become false. @type {() => void} */
+  ondrain = () => {};
+  /** Called once with the error that ended the transport. @type {(error: Error) => void} */
+  onfailure = () => {};
+  /** Asked before each read for memory that bypasses the guest. @type {Offer} */
+  offer = () => null;
+  /** Told how much came into offered memory. @type {(length: number) => void} */
+  onpassed = () => {};
+
+  /** @type {import('node:stream').Duplex} */
+  socket;
+  /** The PORTHOLE_HOST_* code of the error that ended it. @type {number | undefined} */
+  failure;
+  /** … and the error. @type {(Error & {code?: string}) | undefined} */
+  error;
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  #guest = null; // the guest's memory …
+  #pending = 0; // … where a receive is pending: its address …
+  #pendingLength = 0; // … and length
+  #region = null; // a view of it, kept as long as the region stays the same
+  #regionAddress = 0;
+  #handed = null; // what the kernel may be writing into
+  #handedKind = ''; // 'region', 'offer' or 'spare'
+  #arrived = 0; // bytes that came into the pending region
+  #queue = []; // bytes that came elsewhere
+  #ended = false;
+  #paused = false;
+  #own; // read by onread
+
+  /** @param {import('node:stream').Duplex} socket @param {boolean} own was it made by `connect`? */
+  constructor(socket, own) {
+    this.#own = own;
+    if (socket !== undefined) this.#adopt(socket);
+  }
+
+  /**
+   * Begins a connection.
+   *
+   * @param {object} options those of net.connect, and
+   * @param {number} [options.timeout] seconds; it is the caller's to watch
+   * @returns {Transport} at once; `connected()` tells when it is there
+   */
+  static connect(options) {
+    const transport = new Transport(undefined, true);
+    const onread = {
+      buffer: () => transport.#nextBuffer(),
+      callback: (length) => transport.#read(length),
+    };
+    transport.#adopt(net.connect({ allowHalfOpen: true, noDelay: true, ...options, timeout: undefined, onread }));
+    return transport;
+  }
+
+  #adopt(socket) {
+    this.socket = socket;
+    socket.on('error', this.#onerror);
+    socket.on('close', this.#onclose);
+    socket.on('drain', this.#ondrain);
+    socket.on('end', this.#onend);
+    if (!this.#own) socket.on('data', this.#ondata);
+  }
+
+  /** Lets go of the socket: it is somebody else's now. */
+  release() {
+    const { socket } = this;
+    socket.off('error', this.#onerror);
+    socket.off('close', this.#onclose);
+    socket.off('drain', this.#ondrain);
+    socket.off('end', this.#onend);
+    socket.off('data', this.#ondata);
+  }
+
+  /** Resolves when a socket that is connecting is connected. */
+  async connected() {
+    const { socket } = this;
+    if (socket.connecting !== true) return;
+    try {
+      await once(socket, 'connect');
+    } catch (error) {
+      throw this.error ?? error;
+    }
+    if (this.error !== undefined) throw this.error;
+  }
+
+  get writable() {
+    return !this.socket.destroyed && this.socket.writable;
+  }
+
+  /** Does the socket ask to wait before more is written? While it is corked it collects what belongs together. */
+  get full() {
+    return this.socket.writableNeedDrain && !this.socket.writableCorked;
+  }
+
+  /** Would a receive find something? */
+  get readable() {
+    return this.#arrived > 0 || this.#queue.length > 0 || this.#ended || this.failure !== undefined;
+  }
+
+  /**
+   * @param {string | Uint8Array} data
+   * @param {BufferEncoding} [encoding] of a string
+   * @returns {boolean} false when the socket asks to wait for `ondrain`
+   */
+  write(data, encoding) {
+    this.bytesSent += data.length;
+    return this.socket.write(data, encoding);
+  }
+
+  /** porthole_host_recv. @param {Buffer} guest @param {number} address @param {number} capacity */
+  receive(guest, address, capacity) {
+    if (this.#arrived > 0 && address === this.#pending) {
+      const count = Math.min(this.#arrived, capacity);
+      this.#arrived = 0;
+      this.#pendingLength = 0;
+      return count;
+    }
+    if (this.#queue.length > 0) {
+      const first = this.#queue[0];
+      const count = Math.min(first.length, capacity);
+      guest.set(count < first.length ? first.subarray(0, count) : first, address);
+      if (count < first.length) this.#queue[0] = first.subarray(count);
+      else this.#queue.shift();
+      return count;
+    }
+    this.#pendingLength = 0;
+    if (this.failure !== undefined) return this.failure;
+    if (this.#ended) return 0;
+    this.#guest = guest;
+    this.#pending = address;
+    this.#pendingLength = capacity;
+    if (this.#paused) this.resume();
+    return WANT_READ;
+  }
+
+  /** Nothing more is received until `resume`. */
+  pause() {
+    if (this.#paused) return;
+    this.#paused = true;
+    if (!this.#own) this.socket.pause();
+  }
+
+  resume() {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#own) this.socket.read(0);
+    else this.socket.resume();
+  }
+
+  /** Closes the socket at once. Idempotent. */
+  destroy() {
+    this.#pendingLength = 0;
+    this.socket.destroy();
+  }
+
+  /** Before each read: where its bytes go. Never empty: that would close the socket. */
+  #nextBuffer() {
+    const offered = this.#queue.length === 0 ? this.offer() : null;
+    if (offered !== null) {
+      this.#handedKind = 'offer';
+      this.#handed = offered;
+    } else if (this.#pendingLength > 0 && this.#queue.length === 0) {
+      this.#handedKind = 'region';
+      if (this.#regionAddress !== this.#pending || this.#region?.length !== this.#pendingLength) {
+        this.#regionAddress = this.#pending;
+        this.#region = this.#guest.subarray(this.#pending, this.#pending + this.#pendingLength);
+      }
+      this.#handed = this.#region;
+    } else {
+      this.#handedKind = 'spare';
+      this.#handed = Buffer.allocUnsafeSlow(SPARE_SIZE);
+    }
+    return this.#handed;
+  }
+
+  /** After each read. @returns {boolean} go on reading? */
+  #read(length) {
+    this.bytesReceived += length;
+    if (this.#handedKind === 'offer') {
+      this.onpassed(length);
+    } else if (this.#handedKind === 'region' && this.#pendingLength > 0 && this.#regionAddress === this.#pending) {
+      this.#arrived = length;
+      this.onreadable();
+    } else {
+      // The memory may be handed out again before it is read: a copy, unless it is ours alone.
+      const bytes = this.#handed.subarray(0, length);
+      this.#queue.push(this.#handedKind === 'spare' ? bytes : Buffer.from(bytes));
+      this.onreadable();
+    }
+    return !this.#paused;
+  }
+
+  #ondata = (chunk) => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk;
+    if (bytes.length === 0) return;
+    this.bytesReceived += bytes.length;
+    this.#queue.push(bytes);
+    this.onreadable();
+  };
+
+  #onend = () => {
+    this.#ended = true;
+    this.onreadable();
+  };
+
+  #onerror = (error) => {
+    if (this.failure !== undefined) return;
+    this.error = error;
+    this.failure = hostCode(error);
+    this.onfailure(error);
+    this.onreadable();
+    this.ondrain();
+  };
+
+  #onclose = () => {
+    if (!this.#ended && this.failure === undefined) {
+      this.#ended = true;
+      this.onreadable();
+    }
+    this.ondrain();
+  };
+
+  #ondrain = () => this.ondrain();
+}
