@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: MIT
+//
+// A channel: one porthole_conn of the core and the transport it speaks over, with whoever waits for either. It belongs to
+// an HTTPConnection, and to the response alone when that response will close the connection.
+
+import { Core } from './core.js';
+import { NotConnected, TimeoutError } from './errors.js';
+import {
+  EVENT_INTERIM,
+  EVENT_STRAY,
+  OPEN,
+  PHASE_HEAD,
+  PHASE_NOTHING,
+  UNUSABLE,
+  VIEW_AVAILABLE,
+  VIEW_BODY,
+  VIEW_BODY_LENGTH,
+  VIEW_ERROR,
+  VIEW_FIELDS,
+  VIEW_FLAGS,
+  VIEW_HEAD,
+  VIEW_HEAD_LENGTH,
+  VIEW_PHASE,
+  VIEW_RAW,
+  VIEW_RAW_LENGTH,
+} from './generated/abi.js';
+import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/errors.js';
+
+/** A read that bypasses the guest is worth it from this many bytes on. */
+const DIRECT_MIN = 64 * 1024;
+
+/** An operation that waits: `step` is called whenever something happened, until it gives a value or throws. */
+class Waiter {
+  #channel;
+  #step;
+  #resolve;
+  #reject;
+  #timer;
+  #signal;
+  #started = 0;
+  #limit;
+  #what;
+  #onabort;
+
+  constructor(channel, phase, limits, step, resolve, reject) {
+    this.#channel = channel;
+    this.phase = phase;
+    this.#step = step;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { seconds, signal, what } = limits;
+    if (seconds !== undefined) {
+      this.#limit = seconds;
+      this.#what = what;
+      this.#started = performance.now();
+      this.#timer = setTimeout(() => this.#timedOut(), Math.min(seconds * 1000, 0x7fffffff)).unref();
+    }
+    if (signal) {
+      this.#signal = signal;
+      this.#onabort = () => this.#channel.fail(signal.reason);
+      signal.addEventListener('abort', this.#onabort, { once: true });
+    }
+  }
+
+  #timedOut() {
+    const elapsed = (performance.now() - this.#started) / 1000;
+    this.#channel.fail(new TimeoutError(this.phase, this.#limit, elapsed, this.#what));
+  }
+
+  /** Something moved: the time begins anew. */
+  touch() {
+    if (this.#timer !== undefined) {
+      this.#timer.refresh();
+      this.#started = performance.now();
+    }
+  }
+
+  #end() {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onabort);
+  }
+
+  /** @returns {boolean} is it done? */
+  run() {
+    let value;
+    try {
+      value = this.#step();
+    } catch (error) {
+      this.#end();
+      this.#reject(error);
+      return true;
+    }
+    if (value === undefined) return false;
+    this.#end();
+    this.#resolve(value);
+    return true;
+  }
+}
+
+export class Channel {
+  /** Told of every 1xx before the final head. @type {((head: string) => void) | null} */
+  oninterim = null;
+  /** The error that ended the channel, if one did. @type {Error | undefined} */
+  error;
+  /** @type {import('../bindings/node/transport.js').Transport | null} */
+  transport = null;
+  /** What can abort it while a body is being sent. @type {AbortSignal | undefined} */
+  signal;
+  /** What the authority of the core was set to. */
+  authority = '';
+  /** How many requests went out on this transport. */
+  requests = 0;
+  /** When the last bytes were received, in milliseconds. */
+  lastActivity = 0;
+  /** The core's connection. */
+  core;
+
+  #handle = 0;
+  #receiver = null; // who waits for something to be received
+  #sender = null; // who waits until more can be sent
+  #sink = null; // who takes body bytes as they arrive
+  #stalled = false; // the core had no room
+  #pumping = false;
+  #closed = false;
+
+  /** @param {Record<string, number> | null} limits */
+  constructor(limits) {
+    this.core = new Core(limits);
+  }
+
+  /** Uses a transport. @param {import('../bindings/node/transport.js').Transport} transport */
+  attach(transport) {
+    this.transport = transport;
+    this.#handle = this.core.host.add(transport);
+    this.core.exports.porthole_conn_attach(this.core.address, this.#handle);
+    transport.onreadable = () => this.pump();
+    transport.ondrain = () => this.#drained();
+    transport.onfailure = (error) => {
+      this.error ??= error;
+    };
+    transport.offer = () => this.#offer();
+    transport.onpassed = (length) => this.#passed(length);
+    if (transport.error !== undefined) this.error = transport.error;
+    this.lastActivity = performance.now();
+    this.pump();
+  }
+
+  /** Lets go of the transport without closing it. */
+  detach() {
+    const { transport } = this;
+    this.core.host.remove(this.#handle);
+    this.transport = null;
+    transport.onreadable = () => {};
+    transport.ondrain = () => {};
+    transport.offer = () => null;
+    return transport;
+  }
+
+  get closed() {
+    return this.#closed;
+  }
+
+  /** Is the transport there, and can another request go out on it? */
+  get usable() {
+    return this.transport !== null && this.error === undefined && (this.core.view[VIEW_FLAGS] & UNUSABLE) === 0;
+  }
+
+  /** The state of the receiving side: PHASE_HEAD and so on. */
+  get phase() {
+    return this.core.view[VIEW_PHASE];
+  }
+
+  /** Is a final head in, or did the connection fail: is the rest of the request without use? */
+  get answered() {
+    return this.failed || this.phase > PHASE_HEAD;
+  }
+
+  /** Has the connection failed while something was due? */
+  get failed() {
+    return this.#closed || this.core.view[VIEW_ERROR] !== 0 || this.error !== undefined;
+  }
+
+  /** Body bytes that can be read now. */
+  get available() {
+    return this.#closed ? 0 : this.core.view[VIEW_AVAILABLE];
+  }
+
+  /** The status line of the head that was received last, its line end included. */
+  get statusLine() {
+    return this.takeHead().substring(0, this.core.view[VIEW_FIELDS]);
+  }
+
+  /** The head that was received last, as text. */
+  takeHead() {
+    const { rx, view } = this.core;
+    return rx.latin1Slice(view[VIEW_HEAD], view[VIEW_HEAD] + view[VIEW_HEAD_LENGTH]);
+  }
+
+  /** Bytes that were received and not interpreted. */
+  takeRaw() {
+    const { rx, view } = this.core;
+    return Buffer.from(rx.subarray(view[VIEW_RAW], view[VIEW_RAW] + view[VIEW_RAW_LENGTH]));
+  }
+
+  // ---- receiving ----
+
+  /** Receives whatever the transport has, and tells those who wait. Never throws. */
+  pump() {
+    if (this.#pumping || this.transport === null) return;
+    this.#pumping = true;
+    const { core } = this;
+    const receive = core.exports.porthole_conn_receive;
+    for (;;) {
+      const events = receive(core.address);
+      if (events === WANT_READ) break;
+      if (events === WANT_SPACE) {
+        if (this.#sink !== null && this.available > 0) {
+          this.#fillSink();
+          continue;
+        }
+        this.#stalled = true;
+        this.transport.pause();
+        break;
+      }
+      if (events < 0 || !this.#dispatch(events)) break;
+    }
+    this.#pumping = false;
+    this.#moved();
+  }
+
+  /** @returns {boolean} can there be more to receive? */
+  #dispatch(events) {
+    if (this.#sink !== null) this.#fillSink();
+    if (events & EVENT_INTERIM) return this.#interim();
+    if (events & EVENT_STRAY && this.phase === PHASE_NOTHING) {
+      this.closeTransport();
+      return false;
+    }
+    return !this.transport.socket.destroyed || this.transport.readable;
+  }
+
+  #interim() {
+    for (;;) {
+      try {
+        this.oninterim?.(this.takeHead());
+      } catch (error) {
+        this.fail(error);
+        return false;
+      }
+      const events = this.core.exports.porthole_conn_resume(this.core.address);
+      if (events < 0) return false;
+      if ((events & EVENT_INTERIM) === 0) return events === 0 || this.#dispatch(events);
+    }
+  }
+
+  /** Something was received or has ended: tells those who wait. */
+  #moved() {
+    this.lastActivity = performance.now();
+    if (this.core.view[VIEW_FLAGS] & UNUSABLE && this.phase === PHASE_NOTHING) this.closeTransport();
+    if (this.#receiver !== null) {
+      this.#receiver.touch();
+      this.#run('#receiver');
+    }
+    if (this.#sender !== null && this.answered) this.#run('#sender');
+  }
+
+  #run(which) {
+    const waiter = which === '#receiver' ? this.#receiver : this.#sender;
+    if (waiter?.run()) {
+      if (this.#receiver === waiter) this.#receiver = null;
+      if (this.#sender === waiter) this.#sender = null;
+    }
+  }
+
+  #drained() {
+    if (this.#sender === null) return;
+    this.#sender.touch();
+    this.#run('#sender');
+  }
+
+  /**
+   * Waits for what is received.
+   *
+   * @template T
+   * @param {{seconds?: number, signal?: AbortSignal, what?: string}} limits
+   * @param {() => T | undefined} step gives the result, or undefined as long as there is none; throws to fail
+   * @returns {Promise<T>}
+   */
+  receiving(limits, step) {
+    return new Promise((resolve, reject) => {
+      this.#receiver = new Waiter(this, 'receive', limits, step, resolve, reject);
+    });
+  }
+
+  /**
+   * Waits until more can be sent, or nobody wants it any more.
+   *
+   * @param {string} phase `send` or `continue`
+   * @param {{seconds?: number, signal?: AbortSignal, what?: string}} limits
+   * @param {() => true | undefined} step
+   * @returns {Promise<true>}
+   */
+  sending(phase, limits, step) {
+    return new Promise((resolve, reject) => {
+      this.#sender = new Waiter(this, phase, limits, step, resolve, reject);
+    });
+  }
+
+  /**
+   * Waits for a piece of a body that is being sent, or for an answer that makes it useless.
+   *
+   * @template T
+   * @param {Promise<T>} piece
+   * @returns {Promise<T | undefined>} undefined when the server has answered
+   */
+  async unlessAnswered(piece) {
+    let outcome = null;
+    const settle = (result) => {
+      outcome = result;
+      this.#run('#sender');
+    };
+    piece.then(
+      (value) => settle({ value }),
+      (error) => settle({ error }),
+    );
+    const step = () => {
+      if (outcome !== null) return outcome;
+      return this.answered ? { value: undefined } : undefined;
+    };
+    const { value, error } = await this.sending('send', { signal: this.signal }, step);
+    if (error !== undefined) throw error;
+    return value;
+  }
+
+  get isReceiving() {
+    return this.#receiver !== null;
+  }
+
+  // ---- bodies ----
+
+  /** Copies body bytes. @returns {number} how many: fewer than asked when no more are at hand */
+  read(target, offset, length) {
+    const { core } = this;
+    const { rx, view } = core;
+    let done = 0;
+    while (done < length && view[VIEW_AVAILABLE] > 0) {
+      const from = view[VIEW_BODY];
+      const count = Math.min(view[VIEW_BODY_LENGTH], length - done);
+      rx.copy(target, offset + done, from, from + count);
+      core.exports.porthole_conn_consume(core.address, count);
+      done += count;
+    }
+    if (done > 0 && this.#stalled) this.#unstall();
+    return done;
+  }
+
+  /** The first run of body bytes, in the core's memory: to look at, not to keep. */
+  peek() {
+    const { rx, view } = this.core;
+    return rx.subarray(view[VIEW_BODY], view[VIEW_BODY] + view[VIEW_BODY_LENGTH]);
+  }
+
+  #unstall() {
+    if (this.#pumping || this.transport === null) return;
+    this.#stalled = false;
+    this.pump();
+  }
+
+  /**
+   * Takes body bytes as they arrive, until the sink is full.
+   *
+   * @param {{target: Uint8Array, offset: number, end: number} | null} sink
+   */
+  set sink(sink) {
+    this.#sink = sink;
+  }
+
+  #fillSink() {
+    const sink = this.#sink;
+    sink.offset += this.read(sink.target, sink.offset, sink.end - sink.offset);
+  }
+
+  /** Memory of the sink for the next read, when only body bytes can come. */
+  #offer() {
+    const sink = this.#sink;
+    if (sink === null || sink.end - sink.offset < DIRECT_MIN) return null;
+    const certain = this.core.exports.porthole_conn_direct(this.core.address);
+    if (certain < DIRECT_MIN) return null;
+    return sink.target.subarray(sink.offset, sink.offset + Math.min(certain, sink.end - sink.offset));
+  }
+
+  #passed(length) {
+    if (this.#sink !== null) this.#sink.offset += length;
+    this.core.exports.porthole_conn_passed(this.core.address, length);
+    this.#moved();
+  }
+
+  /**
+   * The reader is done with the response: whole, or not at all.
+   */
+  finish() {
+    if (this.#closed) return;
+    const { core } = this;
+    this.#sink = null;
+    if (core.view[VIEW_FLAGS] & OPEN) {
+      const events = core.exports.porthole_conn_finish(core.address);
+      if (events & EVENT_INTERIM) this.#interim();
+    }
+    if (core.view[VIEW_FLAGS] & UNUSABLE) {
+      if (this.phase === PHASE_NOTHING || core.view[VIEW_ERROR] !== 0 || this.phase > PHASE_HEAD) this.close();
+    } else if (this.#stalled) {
+      this.#unstall();
+    }
+  }
+
+  // ---- sending ----
+
+  /** Hands what is staged to the transport. */
+  flush() {
+    return this.core.exports.porthole_conn_flush(this.core.address);
+  }
+
+  // ---- ending ----
+
+  /** Ends the channel with an error, which everyone who waits gets. @param {Error} error */
+  fail(error) {
+    if (this.#closed) return;
+    this.error ??= error;
+    this.core.exports.porthole_conn_failed(this.core.address, HOST_OTHER);
+    this.closeTransport();
+    this.#run('#receiver');
+    this.#run('#sender');
+  }
+
+  /** Closes the transport; what was received can still be read. */
+  closeTransport() {
+    this.transport?.destroy();
+  }
+
+  /** Closes the transport and gives the core's memory back. Who still waits gets `NotConnected`. */
+  close() {
+    if (this.#closed) return;
+    if (this.#receiver !== null || this.#sender !== null) this.fail(new NotConnected('the connection was closed'));
+    this.#closed = true;
+    if (this.transport !== null) {
+      const transport = this.detach();
+      transport.destroy();
+    }
+    this.core.free();
+  }
+
+  /**
+   * The error that ended the connection: that of the system, or the one that the core found.
+   *
+   * @param {object} [details] see coreError
+   * @returns {Error | null}
+   */
+  failure(details) {
+    if (this.#closed) return this.error ?? new NotConnected('the connection is closed');
+    const code = this.core.view[VIEW_ERROR] | 0;
+    if (code === 0) return this.error ?? null;
+    if (code <= HOST_REFUSED && code >= HOST_OTHER && this.error !== undefined) return this.error;
+    const line = this.phase === PHASE_HEAD ? this.takeRaw().latin1Slice() : undefined;
+    return this.core.error(code, { line, ...details });
+  }
+}

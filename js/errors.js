@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+//
+// The error classes of http.client, and the way from a code of the core to an error.
+
+import { ERRORS } from './generated/errors.js';
+
+/** Marks every porthole error, so that `instanceof` holds across copies of the package. */
+const brand = Symbol.for('porthole.error');
+
+function define(prototype, name, code) {
+  Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true });
+  Object.defineProperty(prototype, brand, { value: `${prototype[brand] ?? ''}/${name}` });
+  if (code !== undefined) {
+    Object.defineProperty(prototype, 'code', { value: code, configurable: true, writable: true, enumerable: true });
+  }
+}
+
+/** The base of all errors that the protocol raises; directly: more headers than allowed, and other broken heads. */
+export class HTTPException extends Error {
+  /**
+   * @param {string} [message]
+   * @param {{cause?: unknown, code?: string}} [options]
+   */
+  constructor(message = '', options = undefined) {
+    super(message, options);
+    if (options?.code !== undefined) this.code = options.code;
+  }
+
+  static [Symbol.hasInstance](value) {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    if (value === null || typeof value !== 'object') return false;
+    const path = this.prototype[brand];
+    return Object.hasOwn(this.prototype, brand) && `${value[brand] ?? ''}/`.startsWith(`${path}/`);
+  }
+}
+define(HTTPException.prototype, 'HTTPException', 'ERR_HTTP_EXCEPTION');
+
+/** Sending while the connection is closed and `auto_open` is 0, or waiting when it is closed. */
+export class NotConnected extends HTTPException {}
+define(NotConnected.prototype, 'NotConnected', 'ERR_HTTP_NOT_CONNECTED');
+
+/** A host, port or URL that can't be used. */
+export class InvalidURL extends HTTPException {}
+define(InvalidURL.prototype, 'InvalidURL', 'ERR_HTTP_INVALID_URL');
+
+/** The server speaks a version of HTTP other than 1.x. */
+export class UnknownProtocol extends HTTPException {
+  /**
+   * @param {string} version what the status line says, such as `HTTP/2`
+   * @param {{cause?: unknown}} [options]
+   */
+  constructor(version, options = undefined) {
+    super(version, options);
+    this.version = version;
+  }
+}
+define(UnknownProtocol.prototype, 'UnknownProtocol', 'ERR_HTTP_UNKNOWN_PROTOCOL');
+
+/** A `Transfer-Encoding` other than exactly `chunked`. */
+export class UnknownTransferEncoding extends HTTPException {}
+define(UnknownTransferEncoding.prototype, 'UnknownTransferEncoding', 'ERR_HTTP_UNKNOWN_TRANSFER_ENCODING');
+
+/** Kept for compatibility: never raised. */
+export class UnimplementedFileMode extends HTTPException {}
+define(UnimplementedFileMode.prototype, 'UnimplementedFileMode', 'ERR_HTTP_UNIMPLEMENTED_FILE_MODE');
+
+/** The head or the body ended early, or the chunk framing broke. */
+export class IncompleteRead extends HTTPException {
+  /**
+   * @param {Buffer} partial all body bytes received and not yet returned
+   * @param {number | null} [expected] bytes that are still missing, where that is known
+   * @param {{cause?: unknown}} [options]
+   */
+  constructor(partial, expected = null, options = undefined) {
+    super(`${partial.length} bytes read${expected === null ? '' : `, ${expected} more expected`}`, options);
+    this.partial = partial;
+    this.expected = expected;
+  }
+}
+define(IncompleteRead.prototype, 'IncompleteRead', 'ERR_HTTP_INCOMPLETE_READ');
+
+/** The base of the next three: calls out of order. */
+export class ImproperConnectionState extends HTTPException {}
+define(ImproperConnectionState.prototype, 'ImproperConnectionState', 'ERR_HTTP_IMPROPER_CONNECTION_STATE');
+
+/** A new request while the one before is not finished. */
+export class CannotSendRequest extends ImproperConnectionState {}
+define(CannotSendRequest.prototype, 'CannotSendRequest', 'ERR_HTTP_CANNOT_SEND_REQUEST');
+
+/** A header with no request started. */
+export class CannotSendHeader extends ImproperConnectionState {}
+define(CannotSendHeader.prototype, 'CannotSendHeader', 'ERR_HTTP_CANNOT_SEND_HEADER');
+
+/** No request has been sent, or the response before was not read to its end. */
+export class ResponseNotReady extends ImproperConnectionState {}
+define(ResponseNotReady.prototype, 'ResponseNotReady', 'ERR_HTTP_RESPONSE_NOT_READY');
+
+/** The status line was not understood. */
+export class BadStatusLine extends HTTPException {
+  /**
+   * @param {string} line the line as it was received
+   * @param {{cause?: unknown, message?: string}} [options]
+   */
+  constructor(line, options = undefined) {
+    super(options?.message ?? (line === '' ? "''" : line), options);
+    this.line = line;
+  }
+}
+define(BadStatusLine.prototype, 'BadStatusLine', 'ERR_HTTP_BAD_STATUS_LINE');
+
+/** A line longer than the limit of 65 536 bytes. */
+export class LineTooLong extends HTTPException {}
+define(LineTooLong.prototype, 'LineTooLong', 'ERR_HTTP_LINE_TOO_LONG');
+
+/** The peer closed the connection before any byte of a response. */
+export class RemoteDisconnected extends BadStatusLine {
+  /**
+   * @param {string} [message]
+   * @param {{cause?: unknown}} [options]
+   */
+  constructor(message = 'Remote end closed connection without response', options = undefined) {
+    super('', { ...options, message });
+  }
+}
+define(RemoteDisconnected.prototype, 'RemoteDisconnected', 'ECONNRESET');
+
+/** Nothing moved for as long as a timeout allows. */
+export class TimeoutError extends Error {
+  /**
+   * @param {'lookup' | 'connect' | 'tls' | 'send' | 'continue' | 'receive'} phase what was waited for
+   * @param {number} limit seconds allowed
+   * @param {number} elapsed seconds waited
+   * @param {string} [what] what had the limit
+   */
+  constructor(phase, limit, elapsed, what = 'timeout') {
+    super(`timed out: ${phase} took longer than the ${what} of ${limit} s`);
+    this.phase = phase;
+    this.limit = limit;
+    this.elapsed = elapsed;
+  }
+}
+define(TimeoutError.prototype, 'TimeoutError', 'ETIMEDOUT');
+
+/** The proxy answered CONNECT with anything but 2xx. */
+export class TunnelError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} reason
+   */
+  constructor(status, reason) {
+    super(`Tunnel connection failed: ${status} ${reason}`.trimEnd());
+    this.status = status;
+    this.reason = reason;
+  }
+}
+define(TunnelError.prototype, 'TunnelError', 'ERR_TUNNEL');
+
+/** http.client's older name for HTTPException. */
+export const error = HTTPException;
+
+const classes = {
+  __proto__: null,
+  HTTPException,
+  NotConnected,
+  InvalidURL,
+  UnknownProtocol,
+  UnknownTransferEncoding,
+  IncompleteRead,
+  CannotSendRequest,
+  CannotSendHeader,
+  ResponseNotReady,
+  BadStatusLine,
+  LineTooLong,
+  RemoteDisconnected,
+  TypeError,
+  Error,
+};
+
+/**
+ * A TypeError for an argument, with Node's `code`.
+ *
+ * @param {string} message
+ * @param {string} [code]
+ * @returns {TypeError & {code: string}}
+ */
+export function argumentError(message, code = 'ERR_INVALID_ARG_VALUE') {
+  return Object.assign(new TypeError(message), { code });
+}
+
+/**
+ * The error that stands for a code of the core.
+ *
+ * @param {number} number a code of errors.def
+ * @param {object} [details]
+ * @param {number} [details.limit] the limit that was passed
+ * @param {string} [details.line] the line that was not understood (BadStatusLine, UnknownProtocol)
+ * @param {Buffer} [details.partial] body bytes received and not returned (IncompleteRead)
+ * @param {number | null} [details.expected] body bytes still missing (IncompleteRead)
+ * @param {string} [details.subject] what was refused, for the message
+ * @returns {Error & {code: string}}
+ */
+export function coreError(number, details = {}) {
+  const entry = ERRORS[number];
+  if (entry === undefined) return Object.assign(new Error(`unknown error ${number}`), { code: 'ERR_HTTP_HOST_FAULT' });
+  const text = entry.text.replace('%u', String(details.limit ?? ''));
+  const message = details.subject === undefined ? text : `${text}: ${details.subject}`;
+  switch (entry.class) {
+    case 'IncompleteRead':
+      return new IncompleteRead(details.partial ?? Buffer.alloc(0), details.expected ?? null, {
+        cause: new Error(message),
+      });
+    case 'BadStatusLine':
+      return new BadStatusLine(details.line ?? '');
+    case 'UnknownProtocol':
+      return new UnknownProtocol(/^[^ \r\n]*/.exec(details.line ?? '')[0]);
+    case 'RemoteDisconnected':
+      return new RemoteDisconnected(message);
+    default: {
+      const error = new classes[entry.class](message);
+      error.code = entry.code;
+      return error;
+    }
+  }
+}
