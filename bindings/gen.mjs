@@ -173,7 +173,7 @@ function writeWasm(path) {
     '  return bytes;',
     '}',
   );
-  replace(join(root, 'porthole.wasm'), wasm);
+  replace(join(generated, 'porthole.wasm'), wasm);
 }
 
 /** A JavaScript literal with single quotes. */

@@ -29,73 +29,26 @@ import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/err
 /** A read that bypasses the guest is worth it from this many bytes on. */
 const DIRECT_MIN = 64 * 1024;
 
-/** An operation that waits: `step` is called whenever something happened, until it gives a value or throws. */
-class Waiter {
-  #channel;
-  #step;
-  #resolve;
-  #reject;
-  #timer;
-  #signal;
-  #started = 0;
-  #limit;
-  #what;
-  #onabort;
+/**
+ * An operation that waits.
+ *
+ * @typedef {object} Waiter
+ * @property {string} phase what it waits for: the `phase` of a TimeoutError
+ * @property {Limits} limits
+ * @property {() => any} step called whenever something happened, until it gives a value or throws
+ * @property {(value: any) => void} resolve
+ * @property {(error: unknown) => void} reject
+ * @property {number} started when it began to wait, in milliseconds
+ * @property {(() => void) | null} onabort
+ */
 
-  constructor(channel, phase, limits, step, resolve, reject) {
-    this.#channel = channel;
-    this.phase = phase;
-    this.#step = step;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    const { seconds, signal, what } = limits;
-    if (seconds !== undefined) {
-      this.#limit = seconds;
-      this.#what = what;
-      this.#started = performance.now();
-      this.#timer = setTimeout(() => this.#timedOut(), Math.min(seconds * 1000, 0x7fffffff)).unref();
-    }
-    if (signal) {
-      this.#signal = signal;
-      this.#onabort = () => this.#channel.fail(signal.reason);
-      signal.addEventListener('abort', this.#onabort, { once: true });
-    }
-  }
-
-  #timedOut() {
-    const elapsed = (performance.now() - this.#started) / 1000;
-    this.#channel.fail(new TimeoutError(this.phase, this.#limit, elapsed, this.#what));
-  }
-
-  /** Something moved: the time begins anew. */
-  touch() {
-    if (this.#timer !== undefined) {
-      this.#timer.refresh();
-      this.#started = performance.now();
-    }
-  }
-
-  #end() {
-    clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onabort);
-  }
-
-  /** @returns {boolean} is it done? */
-  run() {
-    let value;
-    try {
-      value = this.#step();
-    } catch (error) {
-      this.#end();
-      this.#reject(error);
-      return true;
-    }
-    if (value === undefined) return false;
-    this.#end();
-    this.#resolve(value);
-    return true;
-  }
-}
+/**
+ * How long an operation may wait, and what can end it.
+ *
+ * @typedef {object} Limits
+ * @property {number | null} seconds without anything moving
+ * @property {AbortSignal | null} signal
+ */
 
 export class Channel {
   /** Told of every 1xx before the final head. @type {((head: string) => void) | null} */
@@ -104,10 +57,9 @@ export class Channel {
   error;
   /** @type {import('../bindings/node/transport.js').Transport | null} */
   transport = null;
-  /** What can abort it while a body is being sent. @type {AbortSignal | undefined} */
-  signal;
   /** What the authority of the core was set to. */
-  authority = '';
+  host = '';
+  port = -1;
   /** How many requests went out on this transport. */
   requests = 0;
   /** When the last bytes were received, in milliseconds. */
@@ -122,6 +74,8 @@ export class Channel {
   #stalled = false; // the core had no room
   #pumping = false;
   #closed = false;
+  #timer = null; // one for all who wait, set when somebody does
+  #timerDue = 0;
 
   /** @param {Record<string, number> | null} limits */
   constructor(limits) {
@@ -257,53 +211,100 @@ export class Channel {
   #moved() {
     this.lastActivity = performance.now();
     if (this.core.view[VIEW_FLAGS] & UNUSABLE && this.phase === PHASE_NOTHING) this.closeTransport();
-    if (this.#receiver !== null) {
-      this.#receiver.touch();
-      this.#run('#receiver');
-    }
-    if (this.#sender !== null && this.answered) this.#run('#sender');
-  }
-
-  #run(which) {
-    const waiter = which === '#receiver' ? this.#receiver : this.#sender;
-    if (waiter?.run()) {
-      if (this.#receiver === waiter) this.#receiver = null;
-      if (this.#sender === waiter) this.#sender = null;
-    }
+    if (this.#receiver !== null) this.#runReceiver();
+    if (this.#sender !== null && this.answered) this.#runSender();
   }
 
   #drained() {
     if (this.#sender === null) return;
-    this.#sender.touch();
-    this.#run('#sender');
+    this.lastActivity = performance.now();
+    this.#runSender();
   }
+
+  // ---- waiting ----
 
   /**
    * Waits for what is received.
    *
    * @template T
-   * @param {{seconds?: number, signal?: AbortSignal, what?: string}} limits
+   * @param {Limits} limits
    * @param {() => T | undefined} step gives the result, or undefined as long as there is none; throws to fail
    * @returns {Promise<T>}
    */
   receiving(limits, step) {
     return new Promise((resolve, reject) => {
-      this.#receiver = new Waiter(this, 'receive', limits, step, resolve, reject);
+      this.#receiver = this.#wait('receive', limits, step, resolve, reject);
     });
   }
 
   /**
    * Waits until more can be sent, or nobody wants it any more.
    *
+   * @template T
    * @param {string} phase `send` or `continue`
-   * @param {{seconds?: number, signal?: AbortSignal, what?: string}} limits
-   * @param {() => true | undefined} step
-   * @returns {Promise<true>}
+   * @param {Limits} limits
+   * @param {() => T | undefined} step
+   * @returns {Promise<T>}
    */
   sending(phase, limits, step) {
     return new Promise((resolve, reject) => {
-      this.#sender = new Waiter(this, phase, limits, step, resolve, reject);
+      this.#sender = this.#wait(phase, limits, step, resolve, reject);
     });
+  }
+
+  #wait(phase, limits, step, resolve, reject) {
+    const waiter = { phase, limits, step, resolve, reject, started: 0, onabort: null };
+    if (limits.seconds !== null) {
+      waiter.started = performance.now();
+      this.#arm(waiter.started + limits.seconds * 1000, waiter.started);
+    }
+    if (limits.signal !== null) {
+      waiter.onabort = () => this.fail(limits.signal.reason);
+      limits.signal.addEventListener('abort', waiter.onabort, { once: true });
+    }
+    return waiter;
+  }
+
+  #runReceiver() {
+    const waiter = this.#receiver;
+    this.#receiver = null; // a step that fails closes the channel, which tells those who wait
+    if (waiter !== null && !run(waiter)) this.#receiver = waiter;
+  }
+
+  #runSender() {
+    const waiter = this.#sender;
+    this.#sender = null;
+    if (waiter !== null && !run(waiter)) this.#sender = waiter;
+  }
+
+  /**
+   * Sees to it that somebody looks at the time when it is due. The timer is left alone when an operation ends, and set
+   * anew when it goes off too early: most never do.
+   */
+  #arm(due, now) {
+    if (this.#timer !== null) {
+      if (this.#timerDue <= due) return;
+      clearTimeout(this.#timer);
+    }
+    this.#timerDue = due;
+    this.#timer = setTimeout(() => this.#expire(), Math.min(due - now, 0x7fffffff));
+    this.#timer.unref();
+  }
+
+  #expire() {
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    this.#timer = null;
+    for (const waiter of [this.#receiver, this.#sender]) {
+      if (waiter === null || waiter.limits.seconds === null) continue;
+      const due = Math.max(waiter.started, this.lastActivity) + waiter.limits.seconds * 1000;
+      if (due - now < 1) {
+        this.fail(new TimeoutError(waiter.phase, waiter.limits.seconds, (now - waiter.started) / 1000));
+        return;
+      }
+      next = Math.min(next, due);
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next, now);
   }
 
   /**
@@ -311,13 +312,14 @@ export class Channel {
    *
    * @template T
    * @param {Promise<T>} piece
+   * @param {Limits} limits its signal counts, its time does not: the source is not the peer
    * @returns {Promise<T | undefined>} undefined when the server has answered
    */
-  async unlessAnswered(piece) {
+  async unlessAnswered(piece, limits) {
     let outcome = null;
     const settle = (result) => {
       outcome = result;
-      this.#run('#sender');
+      this.#runSender();
     };
     piece.then(
       (value) => settle({ value }),
@@ -327,7 +329,7 @@ export class Channel {
       if (outcome !== null) return outcome;
       return this.answered ? { value: undefined } : undefined;
     };
-    const { value, error } = await this.sending('send', { signal: this.signal }, step);
+    const { value, error } = await this.sending('send', { seconds: null, signal: limits.signal }, step);
     if (error !== undefined) throw error;
     return value;
   }
@@ -428,8 +430,8 @@ export class Channel {
     this.error ??= error;
     this.core.exports.porthole_conn_failed(this.core.address, HOST_OTHER);
     this.closeTransport();
-    this.#run('#receiver');
-    this.#run('#sender');
+    this.#runReceiver();
+    this.#runSender();
   }
 
   /** Closes the transport; what was received can still be read. */
@@ -442,6 +444,7 @@ export class Channel {
     if (this.#closed) return;
     if (this.#receiver !== null || this.#sender !== null) this.fail(new NotConnected('the connection was closed'));
     this.#closed = true;
+    clearTimeout(this.#timer);
     if (this.transport !== null) {
       const transport = this.detach();
       transport.destroy();
@@ -463,4 +466,22 @@ export class Channel {
     const line = this.phase === PHASE_HEAD ? this.takeRaw().latin1Slice() : undefined;
     return this.core.error(code, { line, ...details });
   }
+}
+
+/** Runs a waiter's step. @param {Waiter} waiter @returns {boolean} is it done? */
+function run(waiter) {
+  let value;
+  let error;
+  let failed = false;
+  try {
+    value = waiter.step();
+    if (value === undefined) return false;
+  } catch (reason) {
+    failed = true;
+    error = reason;
+  }
+  if (waiter.onabort !== null) waiter.limits.signal.removeEventListener('abort', waiter.onabort);
+  if (failed) waiter.reject(error);
+  else waiter.resolve(value);
+  return true;
 }

@@ -130,6 +130,7 @@ export class HTTPConnection {
   #url = '';
   #tunnel = null;
   #proxyHeaders = null;
+  #currentLimits = { seconds: null, signal: null };
 
   /**
    * @param {string} host a name or an address; the port can follow a colon
@@ -337,7 +338,7 @@ export class HTTPConnection {
     try {
       if (this.debuglevel > 0) this.#printSent(data, body);
       if (body.bytes !== null) await sendRaw(channel, body.bytes, this.#limits());
-      else await eachPiece(channel, body, (piece) => sendRaw(channel, piece, this.#limits()));
+      else await eachPiece(channel, body, this.#limits(), (piece) => sendRaw(channel, piece, this.#limits()));
     } catch (error) {
       throw this.#failed(channel, error);
     }
@@ -378,11 +379,16 @@ export class HTTPConnection {
   // ---- inside: channels ----
 
   get #state() {
-    return this.#channel === null ? IDLE : this.#channel.core.view[VIEW_STATE];
+    return this.#channel === null || this.#channel.closed ? IDLE : this.#channel.core.view[VIEW_STATE];
   }
 
   /** How long an operation may wait, and what can abort it. */
-  #limits = () => ({ seconds: this.timeout ?? undefined, signal: this.signal, what: 'timeout' });
+  #limits = () => {
+    if (this.#currentLimits.seconds !== this.timeout || this.#currentLimits.signal !== this.signal) {
+      this.#currentLimits = { seconds: this.timeout, signal: this.signal };
+    }
+    return this.#currentLimits;
+  };
 
   #attach(transport) {
     if (this.#channel === null) this.#use(new Channel(this.#coreLimits()));
@@ -454,7 +460,7 @@ export class HTTPConnection {
     this.#checkOpenable();
     if (this.#response?.isclosed()) this.#response = null;
     const channel = this.#channel;
-    if (channel !== null && channel.transport !== null && !channel.usable) {
+    if (channel !== null && (channel.closed || (channel.transport !== null && !channel.usable))) {
       if (this.#response === null) this.#drop();
       else this.#handOver(channel, this.#response);
     }
@@ -485,10 +491,10 @@ export class HTTPConnection {
 
   #setAuthority(channel) {
     const { host, port } = this.#tunnel ?? this;
-    const authority = `${host}:${port}:${this.default_port}`;
-    if (channel.authority === authority) return;
+    if (channel.host === host && channel.port === port) return;
     channel.core.setAuthority(asciiHost(host), port, this.default_port);
-    channel.authority = authority;
+    channel.host = host;
+    channel.port = port;
   }
 
   /** Can what is staged go out at once? */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Type declarations of `porthole`. Names, order of arguments and behaviour are those of Python's http.client; js/README.md
-// is the manual. Times are in seconds, sizes in bytes, unless said otherwise.
+// Type declarations of `porthole`. Names, order of arguments and behaviour are those of Python's http.client;
+// js/README.md is the manual. Times are in seconds, sizes in bytes, unless said otherwise.
 
 /// <reference types="node" />
 
@@ -26,8 +26,8 @@ export type BytesLike = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 export type HeaderValue = string | number | BytesLike;
 
 /**
- * Headers of a request. Pairs (`[['Accept', 'a'], ['Accept', 'b']]`), `Map` and `Headers` are sent in their order; a plain
- * object in the order of its keys. An array as the value sends one header line for each of its elements.
+ * Headers of a request. Pairs (`[['Accept', 'a'], ['Accept', 'b']]`), `Map` and `Headers` are sent in their order; a
+ * plain object in the order of its keys. An array as the value sends one header line for each of its elements.
  */
 export type HeadersLike =
   | { readonly [name: string]: HeaderValue | readonly HeaderValue[] }
@@ -69,8 +69,8 @@ export interface StreamLike {
 }
 
 /**
- * The body of a request. A string (sent as ISO-8859-1), bytes, a `Blob` and a file get a `Content-Length`; everything else
- * is sent chunked, unless the headers say otherwise.
+ * The body of a request. A string (sent as ISO-8859-1), bytes, a `Blob` and a file get a `Content-Length`; everything
+ * else is sent chunked, unless the headers say otherwise.
  */
 export type Body =
   | string
@@ -101,15 +101,15 @@ export interface CreateConnectionTarget {
   /** Seconds, or null for no limit. */
   readonly timeout: number | null;
   readonly source_address: Address | null;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSignal | null;
 }
 
 // ---- HTTPConnection ----
 
 export interface HTTPConnectionOptions {
   /**
-   * Seconds that any one operation may wait with nothing moving, connecting included; null for no limit. Then a
-   * TimeoutError is raised.
+   * Seconds, above 0, that any one operation may wait with nothing moving, connecting included; null for no limit. Then
+   * a TimeoutError is raised.
    *
    * @default null
    */
@@ -206,12 +206,20 @@ export declare class HTTPConnection {
   debuglevel: number;
   /** Whether to connect by itself: 1, or 0 for no. */
   auto_open: number;
-  readonly default_port: number;
+  /** The port that `Host` leaves out, and that is used when none is given. */
+  static default_port: number;
+  default_port: number;
+  /** How many header lines a response may have. */
+  max_response_headers: number;
+  signal: AbortSignal | null;
+  create_connection: ((target: CreateConnectionTarget) => Duplex | Promise<Duplex>) | null;
+  lookup: LookupFunction | null;
+  on_informational: ((response: InformationalResponse) => void) | null;
   /** The class of the responses: HTTPResponse or a subclass. */
   response_class: typeof HTTPResponse;
   /**
-   * The socket in use. Assigning a connected `Duplex` makes the connection use it. It is null when not connected, and right
-   * after getresponse() when the response will close it.
+   * The socket in use. Assigning a connected `Duplex` makes the connection use it. It is null when not connected, and
+   * right after getresponse() when the response will close it.
    */
   get sock(): Duplex | null;
   set sock(socket: Duplex | null | undefined);
@@ -313,7 +321,7 @@ export declare class HTTPConnection {
 /** A response, as getresponse() gives it. */
 export declare class HTTPResponse {
   /** Responses are made by getresponse(). A subclass passes on what it is given. */
-  constructor(...parts: ConstructorParameters<typeof ResponseParts>);
+  protected constructor(source: object);
 
   readonly status: number;
   readonly reason: string;
@@ -336,7 +344,7 @@ export declare class HTTPResponse {
   readonly code: number;
   /** The trailer section of a chunked body: empty until the body has been read. */
   readonly trailers: HTTPMessage;
-  /** The rest of the body as a stream of the web. */
+  /** The rest of the body as a byte stream of the web. Cancelling it closes the response. */
   readonly body: ReadableStream<Uint8Array>;
 
   /**
@@ -387,7 +395,7 @@ export declare class HTTPResponse {
   /**
    * The value of a header; the values of repeats are joined by `', '`.
    *
-   * @param default_value what to give when there is none; null by default. An iterable that isn't a string is joined too
+   * @param default_value what to give when there is none; null by default. An iterable that is no string is joined too
    */
   getheader<T = null>(name: string, default_value?: T): string | (T extends Iterable<unknown> ? string : T);
 
@@ -420,18 +428,14 @@ export declare class HTTPResponse {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-declare class ResponseParts {
-  private constructor(...parts: unknown[]);
-}
-
 // ---- HTTPMessage ----
 
 /** A parameter in the encoding of RFC 2231. Each character of the value stands for one byte. */
 export type EncodedParam = [charset: string | null, language: string | null, value: string];
 
 /**
- * The fields of a head, or of a trailer section. Names compare without case; values are ISO-8859-1 strings with outer spaces
- * and tabs stripped. Iterating over it gives the names.
+ * The fields of a head, or of a trailer section. Names compare without case; values are ISO-8859-1 strings with outer
+ * spaces and tabs stripped. Iterating over it gives the names.
  */
 export declare class HTTPMessage {
   /** @param source name, value, name, value …, or a function that gives them and is called when they are needed */

@@ -246,7 +246,7 @@ function decodeParams(params) {
 
 /** `utf-8'en'text` is `['utf-8', 'en', '"text"']`. */
 function splitCharset(value) {
-  const parts = /^([^']*)'([^']*)'([^]*)$/.exec(value);
+  const parts = /^([^']*)'([^']*)'(.*)$/s.exec(value);
   return parts === null ? [null, null, `"${value}"`] : [parts[1], parts[2], `"${parts[3]}"`];
 }
 
@@ -256,12 +256,11 @@ const percentDecode = (text) =>
 const quote = (text) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 
 function unquote(text) {
-  if (/^"[^]*"$/.test(text)) return text.slice(1, -1).replaceAll('\\\\', '\\').replaceAll('\\"', '"');
-  return /^<[^]*>$/.test(text) ? text.slice(1, -1) : text;
+  if (/^".*"$/s.test(text)) return text.slice(1, -1).replaceAll('\\\\', '\\').replaceAll('\\"', '"');
+  return /^<.*>$/s.test(text) ? text.slice(1, -1) : text;
 }
 
-const unquoteValue = (value) =>
-  Array.isArray(value) ? [value[0], value[1], unquote(value[2])] : unquote(value);
+const unquoteValue = (value) => (Array.isArray(value) ? [value[0], value[1], unquote(value[2])] : unquote(value));
 
 const isASCII = (text) => /^[\0-\x7f]*$/.test(text);
 
@@ -275,7 +274,7 @@ function decode(bytes, charset, strict = false) {
   // TextDecoder takes these labels for windows-1252, Python takes them at their word.
   if (/^(iso-?8859-?1|latin-?1|l1)$/.test(label)) return bytes;
   if (/^(us-)?ascii$/.test(label)) {
-    return strict && !isASCII(bytes) ? null : bytes.replace(/[^\0-\x7f]/g, '\ufffd');
+    return strict && !isASCII(bytes) ? null : bytes.replace(/[\x80-\xff]/g, '\ufffd');
   }
   try {
     const decoder = new TextDecoder(label, { fatal: strict, ignoreBOM: true });

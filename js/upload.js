@@ -103,16 +103,17 @@ export async function sendPiece(channel, piece, limits, debuglevel) {
  *
  * @param {import('./channel.js').Channel} channel
  * @param {import('./body.js').Body} body
+ * @param {object} limits
  * @param {(piece: Buffer) => Promise<void>} send
  */
-export async function eachPiece(channel, body, send) {
+export async function eachPiece(channel, body, limits, send) {
   const pieces = body.pieces();
   const iterator = pieces[Symbol.asyncIterator]?.() ?? pieces[Symbol.iterator]();
   let done = false;
   try {
     while (!channel.answered) {
       const next = iterator.next();
-      const result = next instanceof Promise ? await channel.unlessAnswered(next) : next;
+      const result = next instanceof Promise ? await channel.unlessAnswered(next, limits) : next;
       if (result === undefined) break;
       if (result.done) {
         done = true;
@@ -141,7 +142,7 @@ export async function sendBody(channel, body, limits, debuglevel, trailers) {
     if (body.readable === 'text') print('encoding file using iso-8859-1');
   }
   if (body.pieces !== null) {
-    await eachPiece(channel, body, (piece) => sendPiece(channel, piece, limits, debuglevel));
+    await eachPiece(channel, body, limits, (piece) => sendPiece(channel, piece, limits, debuglevel));
   }
   endBody(channel, debuglevel, trailers);
   await drained(channel, limits);

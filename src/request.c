@@ -76,6 +76,19 @@ static int32_t check_method(const uint8_t *method, size_t length) {
   return porthole__all_class(method, length, CLASS_TOKEN) ? 0 : PORTHOLE_BAD_METHOD;
 }
 
+/** Methods are compared as they are spelt (RFC 9110 section 9.1). */
+static bool is_method(const uint8_t *method, size_t length, const char *name, size_t name_length) {
+  if (length != name_length) {
+    return false;
+  }
+  for (size_t i = 0; i < length; i++) {
+    if (method[i] != (uint8_t)name[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
 static int32_t check_url(const uint8_t *url, size_t length) {
   bool ascii = true;
   for (size_t i = 0; i < length; i++) {
@@ -173,10 +186,9 @@ int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, siz
   }
   conn->request = (request_facts){0};
   conn->request.has_host = !(flags & PORTHOLE_SKIP_HOST);
-  /* Method names are compared as they are spelt (RFC 9110 section 9.1). */
-  if (method_length == 4 && __builtin_memcmp(method, "HEAD", 4) == 0) {
+  if (is_method(method, method_length, "HEAD", 4)) {
     conn->request.due = DUE_HEAD;
-  } else if (method_length == 7 && __builtin_memcmp(method, "CONNECT", 7) == 0) {
+  } else if (is_method(method, method_length, "CONNECT", 7)) {
     conn->request.due = DUE_CONNECT;
   }
   conn->view.state = PORTHOLE_REQUEST_STARTED;
