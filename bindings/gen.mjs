@@ -28,7 +28,7 @@ if (options.wasm !== undefined) writeWasm(options.wasm);
 /** The entries of an X-macro file: `X(NAME, -1, "text")` is `['X', 'NAME', -1, 'text']`. */
 function readEntries(file) {
   const entries = [];
-  const lines = readFileSync(join(include, file), 'utf8').replace(/\/\*[^]*?\*\//g, '').split('\n');
+  const lines = readFileSync(join(include, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '').split('\n');
   for (const line of lines) {
     if (line.trim() === '') continue;
     const entry = /^([XA])\((.*)\)$/.exec(line);
@@ -42,7 +42,7 @@ function readEntries(file) {
 
 /** A header without comments and without lines for the preprocessor, but for its number constants. */
 function readHeader(file) {
-  const text = readFileSync(join(include, file), 'utf8').replace(/\/\*[^]*?\*\//g, '');
+  const text = readFileSync(join(include, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
   return { file, constants: readConstants(text), view: readView(text) };
 }
 

@@ -74,6 +74,8 @@ export class Channel {
   #stalled = false; // the core had no room
   #pumping = false;
   #closed = false;
+  #sentBefore = 0;
+  #receivedBefore = 0;
   #timer = null; // one for all who wait, set when somebody does
   #timerDue = 0;
 
@@ -112,6 +114,22 @@ export class Channel {
 
   get closed() {
     return this.#closed;
+  }
+
+  /** A request begins: bytes are counted from here. */
+  beginRequest() {
+    this.#sentBefore = this.transport?.bytesSent ?? 0;
+    this.#receivedBefore = this.transport?.bytesReceived ?? 0;
+  }
+
+  /** Bytes sent since the request began. */
+  get bytesSent() {
+    return (this.transport?.bytesSent ?? 0) - this.#sentBefore;
+  }
+
+  /** Bytes received since the request began. */
+  get bytesReceived() {
+    return (this.transport?.bytesReceived ?? 0) - this.#receivedBefore;
   }
 
   /** Is the transport there, and can another request go out on it? */

@@ -15,10 +15,12 @@ import {
   CannotSendHeader,
   CannotSendRequest,
   coreError,
+  HTTPException,
   ImproperConnectionState,
   InvalidURL,
   NotConnected,
   ResponseNotReady,
+  TimeoutError,
   TunnelError,
 } from './errors.js';
 import {
@@ -49,7 +51,6 @@ const DONE = Promise.resolve();
 const STATES = ['Idle', 'Request-started', 'Request-sent'];
 /** A kept-alive connection that rested longer than this many milliseconds is looked at before it is used again. */
 const PROBE_AFTER = 5;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII
 const ascii = /^[\0-\x7f]*$/;
 
 /** Closes what belongs to connections that nobody holds any more. */
@@ -228,7 +229,7 @@ export class HTTPConnection {
       if (this.#tunnel !== null) await this.#connectTunnel(transport);
     } catch (error) {
       transport?.destroy();
-      throw this.#described(error, null);
+      throw this.#described(error, null, 'connect');
     }
     this.#attach(transport);
   }
@@ -430,8 +431,8 @@ export class HTTPConnection {
   }
 
   /** Closes the channel after an error. @returns the error, described */
-  #failed(channel, error) {
-    const described = this.#described(error, channel);
+  #failed(channel, error, phase) {
+    const described = this.#described(error, channel, phase);
     if (this.#channel === channel) {
       this.#response = null;
       this.#drop();
@@ -441,9 +442,24 @@ export class HTTPConnection {
     return described;
   }
 
-  /** Adds what is known of the connection to an error of an operation. */
-  #described(error, channel) {
-    if (error === this.signal?.reason || error === null || typeof error !== 'object' || error.phase !== undefined) return error;
+  /**
+   * Adds what is known of the connection to an error of an operation. Errors of a caller's own making (a signal's reason,
+   * what a body source threw, refused arguments) stay as they are.
+   */
+  #described(error, channel, phase = error?.phase) {
+    const ours = error instanceof HTTPException || error instanceof TimeoutError || error instanceof TunnelError;
+    if (error === this.signal?.reason || !(ours || typeof error?.syscall === 'string' || error === channel?.error)) {
+      return error;
+    }
+    if (typeof error !== 'object' || !Object.isExtensible(error) || error.retry_safe !== undefined) return error;
+    const sent = channel === null ? 0 : channel.bytesSent;
+    const answered = channel !== null && !channel.closed && channel.phase > PHASE_HEAD;
+    error.phase ??= phase ?? 'receive';
+    error.host ??= this.host;
+    error.port ??= this.port;
+    error.bytes_sent = sent;
+    error.bytes_received = channel === null ? 0 : channel.bytesReceived;
+    error.retry_safe = sent === 0 ? 'yes' : answered ? 'no' : 'unknown';
     return error;
   }
 
@@ -464,6 +480,7 @@ export class HTTPConnection {
       if (this.#response === null) this.#drop();
       else this.#handOver(channel, this.#response);
     }
+    channel?.beginRequest();
     this.#steps = [];
     this.#method = method;
     this.#url = url;
@@ -600,7 +617,7 @@ export class HTTPConnection {
       if (body.kind === BODY_NONE) await drained(channel, this.#limits());
       else await sendBody(channel, body, this.#limits(), debuglevel, []);
     } catch (error) {
-      throw this.#failed(channel, error);
+      throw this.#failed(channel, error, 'send');
     }
   }
 

@@ -43,9 +43,7 @@ const LIMITS = {
 };
 
 /** A string with a character that ISO-8859-1 lacks. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ISO-8859-1
 const wide = /[^\0-\xff]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
 const allWide = /[^\0-\xff]/g;
 
 let module;

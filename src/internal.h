@@ -174,6 +174,7 @@ int32_t porthole__chunks_read(porthole_conn *conn);
 
 /* receive.c */
 void porthole__add_run(porthole_conn *conn, uint32_t offset, uint32_t length);
+void porthole__extend_run(porthole_conn *conn, run *last, uint32_t length);
 int32_t porthole__count_body(porthole_conn *conn, uint64_t length);
 void porthole__fail(porthole_conn *conn, int32_t error);
 void porthole__await(porthole_conn *conn, uint8_t due);

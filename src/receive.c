@@ -44,6 +44,14 @@ static void show_first_run(porthole_conn *conn) {
   conn->view.body_length = conn->run_count > 0 ? first->length : 0;
 }
 
+/** Makes a run longer by bytes that were moved behind it, and counts them as the body's. */
+void porthole__extend_run(porthole_conn *conn, run *last, uint32_t length) {
+  last->length += length;
+  conn->view.available += length;
+  conn->body_seen += length;
+  show_first_run(conn);
+}
+
 /** Adds body bytes that lie in the receive buffer behind those that are there. */
 void porthole__add_run(porthole_conn *conn, uint32_t offset, uint32_t length) {
   conn->view.available += length;
