@@ -6,6 +6,7 @@
 import { Core } from './core.js';
 import { NotConnected, TimeoutError } from './errors.js';
 import {
+  ENDED,
   EVENT_INTERIM,
   EVENT_STRAY,
   OPEN,
@@ -208,7 +209,7 @@ export class Channel {
       this.closeTransport();
       return false;
     }
-    return !this.transport.socket.destroyed || this.transport.readable;
+    return (this.core.view[VIEW_FLAGS] & ENDED) === 0;
   }
 
   #interim() {
