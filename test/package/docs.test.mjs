@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+//
+// The documentation is true: its snippets run and print what they say, its tables agree with the sources.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import * as porthole from '../../js/index.js';
+import { startServer } from './docs-server.mjs';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const redirect = new URL('./redirect.mjs', import.meta.url).href;
+const exported = new Map(Object.entries(porthole));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const manual = readFileSync(join(root, 'js', 'README.md'), 'utf8');
+
+/** The js blocks of a document, with the heading above each. */
+function snippetsOf(document, name) {
+  const snippets = [];
+  let heading = '';
+  for (const [, title, code] of document.matchAll(/^#+ ([^\n]*)$|^```js\n(.*?)^```$/gms)) {
+    if (title !== undefined) heading = title.replaceAll('`', '');
+    else snippets.push({ name: `${name}: ${heading} (${snippets.length + 1})`, code });
+  }
+  return snippets;
+}
+
+/** Every comment of a snippet is a line that it prints; "…" stands for any further lines. */
+function printedBy(code) {
+  return [...code.matchAll(/(?<=^|\s)\/\/ (.*)$/gm)].map(([, text]) => text);
+}
+
+/** The first snippet of the manual is what the others are wrapped in. */
+function withFrame(code, frame) {
+  if (/^import /m.test(code)) return code;
+  const end = frame.lastIndexOf('\nconn.close();');
+  return frame.slice(0, end) + code + frame.slice(end);
+}
+
+function run(code, folder, port) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--import', redirect, '--input-type=module', '-'], {
+      cwd: folder,
+      env: { ...process.env, DOCS_PORT: String(port), NODE_OPTIONS: '', FORCE_COLOR: '0' },
+      timeout: 20_000,
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (status, signal) => resolve({ status: status ?? signal, stdout, stderr }));
+    child.stdin.end(code);
+  });
+}
+
+describe('every snippet runs by itself and prints what its comments say', { concurrency: 2 }, () => {
+  let server;
+  let folder;
+
+  before(async () => {
+    server = await startServer();
+    folder = mkdtempSync(join(tmpdir(), 'porthole-docs-'));
+    mkdirSync(join(folder, 'node_modules'));
+    symlinkSync(root, join(folder, 'node_modules', 'porthole'), 'dir');
+  });
+
+  after(async () => {
+    await server?.close();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const inManual = snippetsOf(manual, 'js/README.md');
+  const frame = inManual[0].code;
+  for (const { name, code } of [...snippetsOf(readme, 'README.md'), ...inManual]) {
+    test(name, async () => {
+      const { status, stdout, stderr } = await run(withFrame(code, frame), folder, server.port);
+      const expected = printedBy(code);
+      const printed = stdout.split('\n').slice(0, -1);
+      if (expected.at(-1) === '…') {
+        expected.pop();
+        assert.ok(printed.length > expected.length, 'there are further lines');
+        printed.length = expected.length;
+      }
+      assert.equal(stderr, '');
+      assert.deepEqual(printed, expected);
+      assert.equal(status, 0);
+    });
+  }
+});
+
+/** The cells of the table under a heading, row by row. */
+function tableUnder(document, heading) {
+  const section = document.split(new RegExp(`^#+ ${heading}$`, 'm'))[1];
+  const rows = /(?:^\|.*\n)+/m.exec(section)[0].trimEnd().split('\n').slice(2);
+  return rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+const inBackticks = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text);
+
+/** The entries of errors.def as [class, code, text]. */
+const entries = [
+  ...readFileSync(join(root, 'src', 'include', 'porthole', 'errors.def'), 'utf8').matchAll(
+    /^X\(\w+, -\d+, "(\w*)", "(\w*)", "(.*)"\)$/gm,
+  ),
+].map(([, className, code, text]) => ({ className, code, text }));
+
+test('the table of errors has every class and code that the core raises', () => {
+  const documented = new Set(
+    tableUnder(manual, 'Errors').flatMap(([names, codes]) =>
+      inBackticks(codes).map((code) => `${inBackticks(names)[0]} ${code}`),
+    ),
+  );
+  // Classes of the system's errors are Node's own, and not in the table.
+  const raised = entries.filter(
+    ({ className, code }) => className !== '' && !(className === 'Error' && !code.startsWith('ERR_')),
+  );
+  assert.ok(raised.length > 50);
+  for (const { className, code } of raised) assert.ok(documented.has(`${className} ${code}`), `${className} ${code}`);
+});
+
+test('the table of errors has no code that nothing raises', () => {
+  const codes = new Set(entries.map(({ code }) => code));
+  for (const [names, cell] of tableUnder(manual, 'Errors')) {
+    const [name] = inBackticks(names);
+    for (const code of inBackticks(cell)) {
+      assert.ok(
+        codes.has(code) || exported.get(name)?.prototype.code === code || code === 'ERR_INVALID_ARG_TYPE',
+        `${name} ${code}`,
+      );
+    }
+  }
+});
+
+test('the table of errors has every error class that is exported', () => {
+  const documented = tableUnder(manual, 'Errors').map(([names]) => inBackticks(names)[0]);
+  const errors = [...exported].filter(([name, value]) => value?.prototype instanceof Error && name !== 'error');
+  assert.ok(errors.length >= 16);
+  for (const [name] of errors) assert.ok(documented.includes(name), name);
+});
+
+test('the short table of errors names exported classes only', () => {
+  for (const [names] of tableUnder(readme, 'Errors')) {
+    for (const name of inBackticks(names)) assert.ok(exported.has(name) || name === 'TypeError', name);
+  }
+});
+
+test('both tables of limits hold the defaults of the core', () => {
+  const header = readFileSync(join(root, 'src', 'include', 'porthole', 'porthole.h'), 'utf8');
+  const defaults = Object.fromEntries(
+    [...header.matchAll(/PORTHOLE_LIMIT_(\w+) = \d+,\s*\/\* .*\((\d+)[,)].*\*\//g)].map(([, name, value]) => [
+      name,
+      Number(value),
+    ]),
+  );
+  const order = ['LINE', 'HEADERS', 'HEAD', 'INTERIM', 'TRAILERS', 'CHUNK_EXTENSION'];
+  for (const [document, heading] of [
+    [readme, 'Security'],
+    [manual, 'Limits'],
+  ]) {
+    const limits = tableUnder(document, heading).map(([, cell]) => Number(/^[\d ]+/.exec(cell)[0].replaceAll(' ', '')));
+    assert.deepEqual(
+      limits,
+      order.map((name) => defaults[name]),
+    );
+  }
+});
+
+test('links within the repository lead to files and headings that are there', () => {
+  for (const path of ['README.md', 'js/README.md', 'bindings/README.md']) {
+    const file = join(root, path);
+    for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [to, fragment] = target.split('#');
+      const linked = to === '' ? file : join(dirname(file), to);
+      assert.ok(existsSync(linked), `${path}: ${target}`);
+      if (fragment !== undefined)
+        assert.ok(anchorsOf(readFileSync(linked, 'utf8')).includes(fragment), `${path}: ${target}`);
+    }
+  }
+});
+
+/** The anchors of headings, as GitHub makes them. */
+function anchorsOf(document) {
+  return [...document.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}

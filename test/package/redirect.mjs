@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+//
+// Preloaded into a snippet's process: every connection, whatever host, port or path it asks for, goes to one server.
+
+import net from 'node:net';
+
+const connect = net.Socket.prototype.connect;
+
+net.Socket.prototype.connect = function (...args) {
+  // net.connect hands its normalized arguments over as an array.
+  const options = Array.isArray(args[0]) ? args[0][0] : args[0];
+  Object.assign(options, { host: '127.0.0.1', port: Number(process.env.DOCS_PORT), path: undefined });
+  return connect.apply(this, args);
+};

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// `npm test`: sets up what the tests need, then runs the C tests (native, and under sanitizers) and all *.test.mjs.
+//
+//   npm test                                     everything
+//   npm test -- test/node/20-request.test.mjs    these files only
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { aptInstall, has, isRoot, npmInstall, root, run, runQuietly, say } from '../bindings/setup.mjs';
+
+/** What tests need beside Node: a command, or a file, the Debian package that brings it, and what is tested with it. */
+const NEEDS = [
+  { command: 'cc', package: 'gcc', use: 'the C tests' },
+  { command: 'cmake', package: 'cmake', use: 'the C tests' },
+  { command: 'ninja', package: 'ninja-build', use: 'the C tests' },
+  { command: 'pkg-config', package: 'pkg-config', use: 'the C tests' },
+  { file: '/usr/include/cmocka.h', package: 'libcmocka-dev', use: 'the C tests' },
+  { command: 'clang', package: 'clang', use: 'test/hosts' },
+  { command: 'wasm-ld', package: 'lld', use: 'test/hosts' },
+  { command: 'python3', package: 'python3', use: 'test/hosts and test/parity' },
+  { python: 'ensurepip', package: 'python3-venv', use: 'test/hosts' },
+  { command: 'nginx', package: 'nginx-light', use: 'test/servers' },
+  { command: 'apache2', package: 'apache2-bin', use: 'test/servers' },
+  { command: 'squid', package: 'squid', use: 'test/servers' },
+  { command: 'tinyproxy', package: 'tinyproxy-bin', use: 'test/servers' },
+];
+
+function isMissing({ command, file, python }) {
+  if (command !== undefined) return !has(command) && !existsSync(`/usr/sbin/${command}`);
+  if (file !== undefined) return !existsSync(file);
+  return spawnSync('python3', ['-c', `import ${python}`]).status !== 0;
+}
+
+function setUp() {
+  npmInstall();
+  run(process.execPath, [join(root, 'bindings', 'build.mjs')]);
+  const missing = NEEDS.filter(isMissing);
+  if (missing.length > 0 && !aptInstall([...new Set(missing.map((need) => need.package))])) {
+    if (!isRoot) say('installing Debian packages needs root rights');
+    for (const need of missing.filter(isMissing)) say(`${need.package} is missing: ${need.use} will be skipped`);
+  }
+}
+
+/** Runs the C tests of a preset. @returns {boolean} did they pass? */
+function runC(preset) {
+  say(`C tests, ${preset}`);
+  runQuietly('cmake', ['--preset', preset, '-DPORTHOLE_WERROR=ON']);
+  runQuietly('cmake', ['--build', '--preset', preset]);
+  const { status } = spawnSync('ctest', ['--preset', preset], { cwd: root, stdio: 'inherit' });
+  return status === 0;
+}
+
+/** All test files below a folder. */
+function testFiles(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return testFiles(path);
+    return entry.name.endsWith('.test.mjs') ? [relative(root, path)] : [];
+  });
+}
+
+function runNode(files) {
+  say(`${files.length} files of tests under Node ${process.version}`);
+  const args = ['--test', '--test-concurrency=2', '--test-reporter=spec', '--test-timeout=300000', ...files];
+  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+const chosen = process.argv.slice(2);
+try {
+  setUp();
+  let passed = true;
+  if (chosen.length === 0) {
+    const canBuildC = NEEDS.filter(({ use }) => use === 'the C tests').every((need) => !isMissing(need));
+    if (canBuildC) passed = ['native', 'native-asan'].map(runC).every(Boolean);
+    else say('SKIPPED: the C tests');
+  }
+  passed = runNode(chosen.length > 0 ? chosen : testFiles(join(root, 'test')).sort()) && passed;
+  if (!passed) process.exitCode = 1;
+} catch (error) {
+  say(error.message);
+  process.exitCode = 1;
+}
