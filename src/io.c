@@ -139,7 +139,7 @@ int32_t porthole_conn_getresponse(porthole_conn *conn) {
   }
   while (conn->view.phase == PORTHOLE_PHASE_HEAD) {
     result = conn->interim ? porthole_conn_resume(conn) : porthole_conn_receive(conn);
-    if (result < 0) {
+    if (result < 0 && conn->view.phase == PORTHOLE_PHASE_HEAD) {
       return unsent && result != PORTHOLE_WANT_READ ? send_error : result;
     }
   }
@@ -153,7 +153,7 @@ int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length) 
   if (length > INT32_MAX) {
     length = INT32_MAX;
   }
-  while (done < length) {
+  while (done < length && (view->flags & PORTHOLE_OPEN)) {
     if (view->available > 0) {
       size_t count = view->body_length < length - done ? view->body_length : length - done;
       porthole__copy(buffer + done, conn->rx + view->body, count);
@@ -162,13 +162,13 @@ int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length) 
       continue;
     }
     int32_t result = view->error;
-    if (result == 0 && (view->phase == PORTHOLE_PHASE_END || !(view->flags & PORTHOLE_OPEN))) {
+    if (result == 0 && view->phase == PORTHOLE_PHASE_END) {
       break;
     }
     if (result == 0) {
       result = porthole_conn_receive(conn);
     }
-    if (result < 0) {
+    if (result < 0 && view->available == 0) {
       return done > 0 ? (int32_t)done : result;
     }
   }

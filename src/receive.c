@@ -309,12 +309,10 @@ static int32_t advance(porthole_conn *conn) {
 
 /* ---- the receive buffer ---- */
 
-/** The offset of the oldest byte that is still needed. @returns false when there is none */
+/** The offset of the oldest byte that is still needed, the head aside. @returns false when there is none */
 static bool oldest(const porthole_conn *conn, uint32_t *offset) {
   const porthole_view *view = &conn->view;
-  if (conn->head_kept) {
-    *offset = view->head;
-  } else if (conn->run_count > 0) {
+  if (conn->run_count > 0) {
     *offset = conn->runs[conn->run_first].offset;
   } else if (conn->trailer_kept) {
     *offset = view->trailer;
@@ -326,79 +324,77 @@ static bool oldest(const porthole_conn *conn, uint32_t *offset) {
   return true;
 }
 
-/** Moves raw bytes down to where the free room starts, so that a head or a trailer section can grow. */
-static void move_raw(porthole_conn *conn, uint32_t to) {
+/** Moves a head that is kept to the start of the buffer, once nothing lies below. @returns where the room begins */
+static uint32_t settle_head(porthole_conn *conn) {
   porthole_view *view = &conn->view;
-  porthole__move_down(conn->rx + to, conn->rx + view->raw, view->raw_length);
-  view->raw = to;
-  conn->end = to + view->raw_length;
+  if (!conn->head_kept) {
+    return 0;
+  }
+  porthole__move_down(conn->rx, conn->rx + view->head, view->head_length);
+  view->head = 0;
+  return view->head_length;
+}
+
+/** Finds room for the next bytes: from conn->end up to the offset that is returned. */
+static uint32_t find_room(porthole_conn *conn) {
+  porthole_view *view = &conn->view;
+  uint32_t first = 0;
+  if (!oldest(conn, &first)) {
+    conn->end = settle_head(conn);
+    conn->wrapped = false;
+    return conn->rx_size;
+  }
+  if (conn->wrapped && first < conn->end) {
+    conn->wrapped = false; /* what lay above has been consumed */
+  }
+  if (conn->wrapped) {
+    return first;
+  }
+  uint32_t room = conn->rx_size - conn->end;
+  uint32_t start = conn->head_kept ? view->head + view->head_length : 0;
+  if (view->raw_length == 0) {
+    bool between = view->phase == PORTHOLE_PHASE_NOTHING || view->phase == PORTHOLE_PHASE_HEAD ||
+                   view->phase == PORTHOLE_PHASE_END;
+    bool low_is_free = start <= first && first - start > 0;
+    if (low_is_free && ((between && first >= REUSE_AFTER) || (room < REGION_MIN && first - start > room))) {
+      conn->end = start;
+      conn->wrapped = true;
+      return first;
+    }
+  } else if (room < REGION_MIN && first == view->raw) {
+    /* A head or a trailer section has to grow: nothing but a kept head lies below it. */
+    start = settle_head(conn);
+    porthole__move_down(conn->rx + start, conn->rx + view->raw, view->raw_length);
+    view->raw = start;
+    conn->end = start + view->raw_length;
+  }
+  return conn->rx_size;
 }
 
 int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *length) {
-  porthole_view *view = &conn->view;
-  if (view->error != 0) {
-    return view->error;
+  if (conn->view.error != 0) {
+    return conn->view.error;
   }
-  if (conn->pending_length > 0) {
-    *offset = conn->pending;
-    *length = conn->pending_length;
-    return 0;
-  }
-  if (conn->run_count >= RUNS - 2) {
-    return PORTHOLE_WANT_SPACE;
-  }
-
-  uint32_t first = 0;
-  uint32_t limit = conn->rx_size;
-  if (!oldest(conn, &first)) {
-    conn->end = 0;
-    conn->wrapped = false;
-  } else {
-    if (conn->wrapped && first < conn->end) {
-      conn->wrapped = false; /* what lay above has been consumed */
-    }
-    if (conn->wrapped) {
-      limit = first;
-    } else if (view->raw_length == 0) {
-      bool between = view->phase == PORTHOLE_PHASE_NOTHING || view->phase == PORTHOLE_PHASE_HEAD ||
-                     view->phase == PORTHOLE_PHASE_END;
-      uint32_t room = conn->rx_size - conn->end;
-      if ((between && first >= REUSE_AFTER) || (room < REGION_MIN && first > room)) {
-        conn->end = 0;
-        conn->wrapped = true;
-        limit = first;
-      }
-    } else if (conn->rx_size - conn->end < REGION_MIN && conn->run_count == 0) {
-      uint32_t kept_end = 0;
-      if (conn->head_kept) {
-        kept_end = view->head + view->head_length;
-      } else if (conn->trailer_kept) {
-        kept_end = view->trailer + view->trailer_length;
-      }
-      if (kept_end <= view->raw) {
-        move_raw(conn, kept_end);
-      }
-    }
-  }
-
-  uint32_t room = limit - conn->end;
-  if (room == 0) {
-    if (conn->run_count > 0) {
+  if (conn->pending_length == 0) {
+    if (conn->run_count >= RUNS - 2) {
       return PORTHOLE_WANT_SPACE;
     }
-    /* Nothing will make room: a head that was not let go of and a large trailer section. */
-    int32_t error = porthole__over(conn, PORTHOLE_LIMIT_HEAD, PORTHOLE_HEAD_TOO_LARGE);
-    porthole__fail(conn, error);
-    return error;
+    uint32_t room = find_room(conn) - conn->end;
+    if (room == 0 && conn->run_count > 0) {
+      return PORTHOLE_WANT_SPACE;
+    }
+    if (room == 0) {
+      /* Nothing will make room: a head that was not let go of, and a large trailer section. */
+      int32_t error = porthole__over(conn, PORTHOLE_LIMIT_HEAD, PORTHOLE_HEAD_TOO_LARGE);
+      porthole__fail(conn, error);
+      return error;
+    }
+    /* Half of the buffer at most: the other half takes the next bytes while these are read. */
+    conn->pending = conn->end;
+    conn->pending_length = room < conn->rx_size / 2 ? room : conn->rx_size / 2;
   }
-  /* Half of the buffer at most: the other half takes the next bytes while these are read. */
-  if (room > conn->rx_size / 2) {
-    room = conn->rx_size / 2;
-  }
-  conn->pending = conn->end;
-  conn->pending_length = room;
   *offset = conn->pending;
-  *length = room;
+  *length = conn->pending_length;
   return 0;
 }
 

@@ -56,7 +56,8 @@ typedef struct checkpoint {
   request_facts request;
 } checkpoint;
 
-static checkpoint checkpoint_of(const porthole_conn *conn) {
+static checkpoint checkpoint_of(porthole_conn *conn) {
+  reserve(conn, 0); /* what was sent is not to come back */
   return (checkpoint){conn->view.state, conn->view.tx_length, conn->request};
 }
 

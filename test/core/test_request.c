@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Requests: the bytes that go out, and what is refused.
+ */
+#include "scripted_host.h"
+
+#define SPAN(text) {(const uint8_t *)(text), sizeof(text) - 1}
+
+static void assert_sent(const char *wire) {
+  assert_int_equal(host.sent_length, strlen(wire));
+  assert_memory_equal(host.sent, wire, strlen(wire));
+}
+
+static void a_request_is_what_http_client_sends(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("", 0);
+  assert_int_equal(request(conn, "GET", ""), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  assert_sent("GET / HTTP/1.1\r\nHost: example.com\r\nAccept-Encoding: identity\r\n\r\n");
+  free_conn(conn);
+}
+
+static void bytes_leave_once_however_few_the_host_takes(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("", 0);
+  host.send_most = 1;
+  const porthole_field fields[] = {{SPAN("Content-Length"), SPAN("5")}};
+  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"PUT", 3, (const uint8_t *)"/", 1, fields, 1, PORTHOLE_BODY_KNOWN,
+                                         5, 0, 0),
+                   0);
+  assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"hello", 5), 0);
+  assert_int_equal(porthole_conn_body_end(conn, NULL, 0), 0);
+  assert_sent("PUT / HTTP/1.1\r\nHost: example.com\r\nAccept-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello");
+  free_conn(conn);
+}
+
+static void a_body_of_unknown_size_is_chunked(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("", 0);
+  assert_int_equal(
+      porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0, PORTHOLE_BODY_UNKNOWN, 0, 0, 0), 0);
+  assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"abcdefghijklmnopqrstuvwxyz", 26), 0);
+  const porthole_field trailers[] = {{SPAN("X-Sum"), SPAN("1")}};
+  const porthole_field forbidden[] = {{SPAN("content-LENGTH"), SPAN("1")}};
+  assert_int_equal(porthole_conn_body_end(conn, forbidden, 1), PORTHOLE_TRAILER_FORBIDDEN);
+  assert_int_equal(porthole_conn_body_end(conn, trailers, 1), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  assert_sent("POST / HTTP/1.1\r\nHost: example.com\r\nAccept-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "1A\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nX-Sum: 1\r\n\r\n");
+  free_conn(conn);
+}
+
+static void a_body_keeps_to_its_length(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("", 0);
+  porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0, PORTHOLE_BODY_STREAM, 3, 0, 0);
+  assert_int_equal(porthole_conn_body_end(conn, NULL, 0), PORTHOLE_BODY_TOO_SHORT);
+  assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"abcd", 4), PORTHOLE_BODY_TOO_LONG);
+  assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"abc", 3), 0);
+  assert_int_equal(porthole_conn_body_end(conn, NULL, 0), 0);
+  free_conn(conn);
+}
+
+typedef struct refusal {
+  porthole_span method, url;
+  porthole_field fields[2];
+  size_t count;
+  int32_t error;
+} refusal;
+
+static const refusal refusals[] = {
+    {SPAN(""), SPAN("/"), {{SPAN(""), SPAN("")}}, 0, PORTHOLE_EMPTY_METHOD},
+    {SPAN("GET /x"), SPAN("/"), {{SPAN(""), SPAN("")}}, 0, PORTHOLE_BAD_METHOD},
+    {SPAN("GET"), SPAN("/\r\nX: 1"), {{SPAN(""), SPAN("")}}, 0, PORTHOLE_BAD_URL},
+    {SPAN("GET"), SPAN("/caf\xe9"), {{SPAN(""), SPAN("")}}, 0, PORTHOLE_URL_NOT_ASCII},
+    {SPAN("GET"), SPAN("http://u:p@h/"), {{SPAN(""), SPAN("")}}, 0, PORTHOLE_URL_USERINFO},
+    {SPAN("GET"), SPAN("http://a\\b/"), {{SPAN(""), SPAN("")}}, 0, PORTHOLE_URL_HOST},
+    {SPAN("GET"), SPAN("/"), {{SPAN(""), SPAN("v")}}, 1, PORTHOLE_EMPTY_HEADER_NAME},
+    {SPAN("GET"), SPAN("/"), {{SPAN("X Y"), SPAN("v")}}, 1, PORTHOLE_BAD_HEADER_NAME},
+    {SPAN("GET"), SPAN("/"), {{SPAN("X"), SPAN("a\r\n b")}}, 1, PORTHOLE_BAD_HEADER_VALUE},
+    {SPAN("GET"), SPAN("/"), {{SPAN("Host"), SPAN("a")}, {SPAN("host"), SPAN("b")}}, 2, PORTHOLE_DUPLICATE_HOST},
+    {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("0")}, {SPAN("Content-Length"), SPAN("0")}}, 2, PORTHOLE_DUPLICATE_CONTENT_LENGTH},
+    {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("+1")}}, 1, PORTHOLE_REQUEST_CONTENT_LENGTH},
+    {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("1")}}, 1, PORTHOLE_LENGTH_MISMATCH},
+    {SPAN("GET"), SPAN("/"), {{SPAN("Transfer-Encoding"), SPAN("gzip")}}, 1, PORTHOLE_REQUEST_TRANSFER_ENCODING},
+    {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("0")}, {SPAN("Transfer-Encoding"), SPAN("chunked")}}, 2, PORTHOLE_REQUEST_LENGTH_AND_ENCODING},
+};
+
+static void a_refused_request_changes_nothing(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("", 0);
+  for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+    const refusal *r = &refusals[i];
+    assert_int_equal(porthole_conn_request(conn, r->method.data, r->method.length, r->url.data, r->url.length, r->fields,
+                                           r->count, PORTHOLE_BODY_NONE, 0, 0, 0),
+                     r->error);
+    assert_int_equal(porthole_conn_view(conn)->state, PORTHOLE_IDLE);
+    assert_int_equal(porthole_conn_view(conn)->tx_length, 0);
+  }
+  assert_int_equal(request(conn, "GET", "/"), 0);
+  free_conn(conn);
+}
+
+static void a_head_larger_than_the_send_buffer_is_refused(void **state) {
+  (void)state;
+  static char url[TX_SIZE];
+  memset(url, 'a', sizeof url);
+  porthole_conn *conn = connect_to("", 0);
+  assert_int_equal(porthole_conn_putrequest(conn, (const uint8_t *)"GET", 3, (const uint8_t *)url, sizeof url, 0),
+                   PORTHOLE_REQUEST_TOO_LARGE);
+  assert_int_equal(porthole_conn_view(conn)->limit, TX_SIZE);
+  assert_int_equal(porthole_conn_view(conn)->tx_length, 0);
+  free_conn(conn);
+}
+
+static void steps_out_of_order_are_refused(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("", 0);
+  const porthole_span values[] = {SPAN("a"), SPAN("b")};
+  assert_int_equal(porthole_conn_putheader(conn, (const uint8_t *)"X", 1, values, 2), PORTHOLE_CANNOT_SEND_HEADER);
+  assert_int_equal(porthole_conn_endheaders(conn, 0, 0, 0, 0), PORTHOLE_CANNOT_SEND_HEADER);
+  assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_RESPONSE_NOT_READY);
+  assert_int_equal(porthole_conn_putrequest(conn, (const uint8_t *)"GET", 3, (const uint8_t *)"/", 1, PORTHOLE_SKIP_HOST), 0);
+  assert_int_equal(porthole_conn_putheader(conn, (const uint8_t *)"X", 1, values, 2), 0);
+  assert_int_equal(porthole_conn_endheaders(conn, 0, 0, 0, 0), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  assert_sent("GET / HTTP/1.1\r\nAccept-Encoding: identity\r\nX: a\r\n\tb\r\n\r\n");
+  free_conn(conn);
+}
+
+static void hosts_are_split_as_http_client_does(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    uint32_t has_port;
+    int32_t error;
+    const char *host;
+    uint32_t port;
+  } hosts[] = {
+      {"example.com", 0, 0, "example.com", UINT32_MAX},
+      {"example.com:8080", 0, 0, "example.com", 8080},
+      {"example.com:", 0, 0, "example.com", UINT32_MAX},
+      {"[::1]:8080", 0, 0, "::1", 8080},
+      {"[::1]", 0, 0, "::1", UINT32_MAX},
+      {"::1", 1, 0, "::1", UINT32_MAX},
+      {"::1", 0, PORTHOLE_HOST_NEEDS_BRACKETS, "", 0},
+      {"[::1", 0, PORTHOLE_BAD_HOST, "", 0},
+      {"", 0, PORTHOLE_EMPTY_HOST, "", 0},
+      {"a b", 0, PORTHOLE_BAD_HOST, "", 0},
+      {"a/b", 0, PORTHOLE_BAD_HOST, "", 0},
+      {"a:65536", 0, PORTHOLE_BAD_PORT, "", 0},
+      {"a:-1", 0, PORTHOLE_BAD_PORT, "", 0},
+      {"a:99999999999999999999", 0, PORTHOLE_BAD_PORT, "", 0},
+  };
+  for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+    uint32_t out[3];
+    const uint8_t *text = (const uint8_t *)hosts[i].text;
+    assert_int_equal(porthole_split_host(text, strlen(hosts[i].text), hosts[i].has_port, out), hosts[i].error);
+    if (hosts[i].error == 0) {
+      assert_int_equal(out[1], strlen(hosts[i].host));
+      assert_memory_equal(text + out[0], hosts[i].host, out[1]);
+      assert_int_equal(out[2], hosts[i].port);
+    }
+  }
+}
+
+static void a_tunnel_names_its_end_and_refuses_framing(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("HTTP/1.1 200 OK\r\n\r\n", 0);
+  const porthole_field framing[] = {{SPAN("Content-Length"), SPAN("1")}};
+  const porthole_field fields[] = {{SPAN("Proxy-Authorization"), SPAN("Basic eA==")}};
+  assert_int_equal(porthole_conn_tunnel(conn, (const uint8_t *)"::1", 3, 443, framing, 1), PORTHOLE_TUNNEL_FRAMING);
+  assert_int_equal(porthole_conn_tunnel(conn, (const uint8_t *)"", 0, 443, NULL, 0), PORTHOLE_EMPTY_HOST);
+  assert_int_equal(porthole_conn_tunnel(conn, (const uint8_t *)"::1", 3, 443, fields, 1), 0);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(porthole_conn_view(conn)->phase, PORTHOLE_PHASE_TUNNEL);
+  assert_sent("CONNECT [::1]:443 HTTP/1.1\r\nProxy-Authorization: Basic eA==\r\nHost: [::1]:443\r\n\r\n");
+  assert_int_equal(porthole_conn_tunnelled(conn), 0);
+  assert_int_equal(porthole_conn_view(conn)->state, PORTHOLE_IDLE);
+  free_conn(conn);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_request_is_what_http_client_sends),
+      cmocka_unit_test(bytes_leave_once_however_few_the_host_takes),
+      cmocka_unit_test(a_body_of_unknown_size_is_chunked),
+      cmocka_unit_test(a_body_keeps_to_its_length),
+      cmocka_unit_test(a_refused_request_changes_nothing),
+      cmocka_unit_test(a_head_larger_than_the_send_buffer_is_refused),
+      cmocka_unit_test(steps_out_of_order_are_refused),
+      cmocka_unit_test(hosts_are_split_as_http_client_does),
+      cmocka_unit_test(a_tunnel_names_its_end_and_refuses_framing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Responses: heads, framing and bodies, at every split of the input.
+ */
+#include "scripted_host.h"
+
+#include <stdio.h>
+
+typedef struct outcome {
+  const char *method;
+  const char *input;
+  int32_t head; /* the status, or the error of getresponse */
+  int32_t end;  /* how reading ends: 0 or an error */
+  const char *body;
+} outcome;
+
+#define OK_HEAD "HTTP/1.1 200 OK\r\n"
+#define CHUNKED OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+
+static const outcome outcomes[] = {
+    {"GET", OK_HEAD "Content-Length: 5\r\n\r\nhello", 200, 0, "hello"},
+    {"GET", "\r\n" OK_HEAD "Content-Length: 5\r\n\r\nhello", 200, 0, "hello"},
+    {"GET", "HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 200, 0, "hello"},
+    {"GET", "HTTP/1.0 200\r\n\r\nuntil the end", 200, 0, "until the end"},
+    {"GET", OK_HEAD "Content-Length: 7\r\n\r\nhello", 200, PORTHOLE_BODY_CUT, "hello"},
+    {"HEAD", OK_HEAD "Content-Length: 5\r\n\r\n", 200, 0, ""},
+    {"GET", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", 204, 0, ""},
+    {"GET", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", 304, 0, ""},
+    {"GET", CHUNKED "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nX-T: v\r\n\r\n", 200, 0, "hello world"},
+    {"GET", CHUNKED "5 \t\r\nhello\r\n0\r\n\r\n", 200, 0, "hello"},
+    {"GET", CHUNKED "5\nhello\r\n0\r\n\r\n", 200, PORTHOLE_BAD_CHUNK, ""},
+    {"GET", CHUNKED "5\r\nhelloX\r\n0\r\n\r\n", 200, PORTHOLE_BAD_CHUNK, "hello"},
+    {"GET", CHUNKED "00000000000000005\r\nhello\r\n", 200, PORTHOLE_BAD_CHUNK, ""},
+    {"GET", CHUNKED "5\r\nhello\r\n0\r\n", 200, PORTHOLE_TRAILER_CUT, "hello"},
+    {"GET", CHUNKED "5\r\nhello\r\n0\r\n\n", 200, PORTHOLE_BAD_CHUNK, "hello"},
+    {"GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK_HEAD "Content-Length: 2\r\n\r\nok", 200, 0,
+     "ok"},
+    {"GET", "", PORTHOLE_REMOTE_DISCONNECTED, 0, ""},
+    {"GET", "HTTP/1.1 100 Continue\r\n\r\n", PORTHOLE_REMOTE_DISCONNECTED, 0, ""},
+    {"GET", "HTTP/1.1 20", PORTHOLE_BAD_STATUS_LINE, 0, ""},
+    {"GET", "JUNK\r\n", PORTHOLE_BAD_STATUS_LINE, 0, ""},
+    {"GET", "HTTP/2 200 OK\r\n\r\n", PORTHOLE_UNKNOWN_PROTOCOL, 0, ""},
+    {"GET", "HTTP/1.1 200 O\x01K\r\n\r\n", PORTHOLE_BAD_STATUS_LINE, 0, ""},
+    {"GET", OK_HEAD "X: y", PORTHOLE_HEAD_CUT, 0, ""},
+    {"GET", OK_HEAD " X: y\r\n\r\n", PORTHOLE_LEADING_FOLD, 0, ""},
+    {"GET", OK_HEAD "X : y\r\n\r\n", PORTHOLE_BAD_FIELD_NAME, 0, ""},
+    {"GET", OK_HEAD "garbage\r\n\r\n", PORTHOLE_NO_COLON, 0, ""},
+    {"GET", OK_HEAD "X: a\rb\r\n\r\n", PORTHOLE_BARE_CR, 0, ""},
+    {"GET", OK_HEAD "X: a\x7f\r\n\r\n", PORTHOLE_BAD_FIELD_VALUE, 0, ""},
+    {"GET", OK_HEAD "Content-Length:\r\n 5\r\n\r\n", PORTHOLE_FOLDED_FRAMING, 0, ""},
+    {"GET", OK_HEAD "Content-Length: 5, 5\r\n\r\n", PORTHOLE_BAD_CONTENT_LENGTH, 0, ""},
+    {"GET", OK_HEAD "Content-Length: 9223372036854775808\r\n\r\n", PORTHOLE_BAD_CONTENT_LENGTH, 0, ""},
+    {"GET", OK_HEAD "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", PORTHOLE_CONTENT_LENGTH_CONFLICT, 0, ""},
+    {"GET", OK_HEAD "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 200, 0, "hello"},
+    {"GET", OK_HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", PORTHOLE_LENGTH_AND_ENCODING, 0, ""},
+    {"GET", OK_HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n", PORTHOLE_UNKNOWN_TRANSFER_ENCODING, 0, ""},
+    {"GET", OK_HEAD "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+     PORTHOLE_UNKNOWN_TRANSFER_ENCODING, 0, ""},
+};
+
+/** Plays one outcome with a host that gives `piece` bytes for each receive. */
+static void play(const outcome *wanted, size_t piece) {
+  porthole_conn *conn = connect_to(wanted->input, piece);
+  assert_int_equal(request(conn, wanted->method, "/"), 0);
+  int32_t result = porthole_conn_getresponse(conn);
+  if (result != wanted->head) {
+    fail_msg("%s\npieces of %zu: head gave %d, not %d", wanted->input, piece, result, wanted->head);
+  }
+  char body[64];
+  size_t length = 0;
+  while (result >= 0) {
+    result = porthole_conn_read(conn, (uint8_t *)body + length, sizeof body - length);
+    if (result <= 0) {
+      break;
+    }
+    length += (size_t)result;
+  }
+  if (wanted->head > 0 && (result != wanted->end || length != strlen(wanted->body) || memcmp(body, wanted->body, length) != 0)) {
+    fail_msg("%s\npieces of %zu: body gave %d and \"%.*s\"", wanted->input, piece, result, (int)length, body);
+  }
+  porthole_conn_close(conn);
+  assert_int_equal(host.closed, 1);
+  free_conn(conn);
+}
+
+static void outcomes_are_the_same_at_every_split(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+    play(&outcomes[i], 0);
+    for (size_t piece = 1; piece <= strlen(outcomes[i].input); piece++) {
+      play(&outcomes[i], piece);
+    }
+  }
+}
+
+static void a_fold_becomes_one_space(void **state) {
+  (void)state;
+  for (size_t piece = 0; piece < 8; piece++) {
+    porthole_conn *conn = connect_to(OK_HEAD "X-A: one \r\n \t two\r\n\t three\r\nContent-Length: 0\r\n\r\n", piece);
+    request(conn, "GET", "/");
+    assert_int_equal(porthole_conn_getresponse(conn), 200);
+    porthole_span value;
+    assert_int_equal(porthole_conn_getheader(conn, "x-a", 3, &value), 1);
+    assert_int_equal(value.length, 13);
+    assert_memory_equal(value.data, "one two three", 13);
+    assert_int_equal(porthole_conn_getheader(conn, "x-b", 3, &value), 0);
+    free_conn(conn);
+  }
+}
+
+static void limits_count_what_they_name(void **state) {
+  (void)state;
+  static char input[20000];
+  for (int headers = 100; headers <= 101; headers++) {
+    size_t length = (size_t)sprintf(input, OK_HEAD);
+    for (int i = 1; i < headers; i++) {
+      length += (size_t)sprintf(input + length, "H%d: v\r\n", i);
+    }
+    sprintf(input + length, "Content-Length: 0\r\n\r\n");
+    porthole_conn *conn = connect_to(input, 0);
+    request(conn, "GET", "/");
+    assert_int_equal(porthole_conn_getresponse(conn), headers == 100 ? 200 : PORTHOLE_TOO_MANY_HEADERS);
+    free_conn(conn);
+  }
+  porthole_conn *conn = connect_to(OK_HEAD "X: 1234567890\r\n\r\n", 0);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, 17, 0), 0);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, 20, 0), 0);
+  request(conn, "GET", "/");
+  assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_HEAD_TOO_LARGE);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, RX_SIZE, 0), PORTHOLE_BAD_LIMIT);
+  assert_int_equal(porthole_conn_set_limit(conn, 99, 1, 0), PORTHOLE_BAD_LIMIT);
+  free_conn(conn);
+
+  conn = connect_to(CHUNKED "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", 0);
+  porthole_conn_set_limit(conn, PORTHOLE_LIMIT_BODY, 5, 0);
+  request(conn, "GET", "/");
+  uint8_t body[16];
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), 5);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), PORTHOLE_BODY_TOO_LARGE);
+  free_conn(conn);
+}
+
+static void what_nobody_asked_for_ends_the_connection(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to(OK_HEAD "Content-Length: 2\r\n\r\nok" OK_HEAD "Content-Length: 4\r\n\r\nevil", 0);
+  request(conn, "GET", "/");
+  uint8_t body[8];
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);
+  assert_true(porthole_conn_view(conn)->flags & PORTHOLE_STRAY);
+  assert_true(porthole_conn_view(conn)->flags & PORTHOLE_UNUSABLE);
+  free_conn(conn);
+}
+
+static void a_second_request_can_go_out_before_the_first_body_is_read(void **state) {
+  (void)state;
+  for (size_t piece = 1; piece < 40; piece++) { /* more would come before it is asked for */
+    porthole_conn *conn = connect_to(OK_HEAD "Content-Length: 2\r\n\r\nokHTTP/1.1 404 No\r\nContent-Length: 3\r\n\r\nnot", piece);
+    uint8_t body[8];
+    assert_int_equal(request(conn, "GET", "/1"), 0);
+    assert_int_equal(porthole_conn_getresponse(conn), 200);
+    assert_int_equal(request(conn, "GET", "/2"), 0);
+    assert_int_equal(request(conn, "GET", "/3"), PORTHOLE_CANNOT_SEND_REQUEST);
+    assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_RESPONSE_NOT_READY);
+    assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);
+    assert_int_equal(porthole_conn_getresponse(conn), 404);
+    assert_int_equal(porthole_conn_read(conn, body, sizeof body), 3);
+    free_conn(conn);
+  }
+}
+
+/** Reads a long chunked body with a small receive buffer, in odd amounts. */
+static void a_long_body_goes_through_a_small_buffer(void **state) {
+  (void)state;
+  enum { CHUNKS = 900, CHUNK = 300 };
+  size_t size = 64 + CHUNKS * (CHUNK + 8);
+  char *input = malloc(size);
+  size_t length = (size_t)sprintf(input, CHUNKED);
+  for (int i = 0; i < CHUNKS; i++) {
+    length += (size_t)sprintf(input + length, "%x\r\n", CHUNK);
+    memset(input + length, 'a' + i % 26, CHUNK);
+    length += CHUNK;
+    length += (size_t)sprintf(input + length, "\r\n");
+  }
+  sprintf(input + length, "0\r\n\r\n");
+  for (size_t piece = 997; piece < 40000; piece = piece * 3 + 1) {
+    porthole_conn *conn = connect_to(input, piece);
+    request(conn, "GET", "/");
+    assert_int_equal(porthole_conn_getresponse(conn), 200);
+    size_t total = 0;
+    uint8_t part[777];
+    int32_t count;
+    while ((count = porthole_conn_read(conn, part, sizeof part)) > 0) {
+      for (int32_t i = 0; i < count; i++) {
+        assert_int_equal(part[i], 'a' + (int)((total + (size_t)i) / CHUNK) % 26);
+      }
+      total += (size_t)count;
+    }
+    assert_int_equal(count, 0);
+    assert_int_equal(total, CHUNKS * CHUNK);
+    free_conn(conn);
+  }
+  free(input);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(outcomes_are_the_same_at_every_split),
+      cmocka_unit_test(a_fold_becomes_one_space),
+      cmocka_unit_test(limits_count_what_they_name),
+      cmocka_unit_test(what_nobody_asked_for_ends_the_connection),
+      cmocka_unit_test(a_second_request_can_go_out_before_the_first_body_is_read),
+      cmocka_unit_test(a_long_body_goes_through_a_small_buffer),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
