@@ -26,7 +26,6 @@ export class HTTPException extends Error {
     if (options?.code !== undefined) this.code = options.code;
   }
 
-  // biome-ignore lint/complexity/noThisInStatic: it is the subclass that is asked
   static [Symbol.hasInstance](value) {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
     if (value === null || typeof value !== 'object') return false;
