@@ -361,6 +361,9 @@ static uint32_t find_room(porthole_conn *conn) {
       conn->wrapped = true;
       return first;
     }
+    if (between && conn->end < REUSE_AFTER && conn->rx_size > 4 * REUSE_AFTER) {
+      conn->end = REUSE_AFTER; /* small messages take turns between two places, which a host can keep views of */
+    }
   } else if (room < REGION_MIN && first == view->raw) {
     /* A head or a trailer section has to grow: nothing but a kept head lies below it. */
     start = settle_head(conn);

@@ -79,8 +79,10 @@ export class Transport {
   #guest = null; // the guest's memory …
   #pending = 0; // … where a receive is pending: its address …
   #pendingLength = 0; // … and length
-  #region = null; // a view of it, kept as long as the region stays the same
+  #region = null; // a view of the region that was handed out last …
   #regionAddress = 0;
+  #otherRegion = null; // … and of the one before: small messages take turns between two
+  #otherAddress = 0;
   #handed = null; // what the kernel may be writing into
   #handedKind = ''; // 'region', 'offer' or 'spare'
   #arrived = 0; // bytes that came into the pending region
@@ -213,6 +215,20 @@ export class Transport {
     this.socket.destroy();
   }
 
+  #viewOfRegion() {
+    const address = this.#pending;
+    const length = this.#pendingLength;
+    if (this.#regionAddress !== address || this.#region?.length !== length) {
+      const other = this.#otherRegion;
+      const found = this.#otherAddress === address && other?.length === length;
+      this.#otherRegion = this.#region;
+      this.#otherAddress = this.#regionAddress;
+      this.#region = found ? other : this.#guest.subarray(address, address + length);
+      this.#regionAddress = address;
+    }
+    return this.#region;
+  }
+
   /** Before each read: where its bytes go. Never empty: that would close the socket. */
   #nextBuffer() {
     const offered = this.#queue.length === 0 ? this.offer() : null;
@@ -221,11 +237,7 @@ export class Transport {
       this.#handed = offered;
     } else if (this.#pendingLength > 0 && this.#queue.length === 0) {
       this.#handedKind = 'region';
-      if (this.#regionAddress !== this.#pending || this.#region?.length !== this.#pendingLength) {
-        this.#regionAddress = this.#pending;
-        this.#region = this.#guest.subarray(this.#pending, this.#pending + this.#pendingLength);
-      }
-      this.#handed = this.#region;
+      this.#handed = this.#viewOfRegion();
     } else {
       this.#handedKind = 'spare';
       this.#handed = Buffer.allocUnsafeSlow(SPARE_SIZE);

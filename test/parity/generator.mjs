@@ -60,8 +60,9 @@ export function generate(seed, count) {
     const body = pick(BODIES);
     if (chance(0.7)) {
       const fields = headers();
-      if (chance(0.1)) fields.push(['Content-Length', pick(['5', '2', 'x'])]);
-      else if (chance(0.1)) fields.push(['Transfer-Encoding', pick(['chunked', 'gzip'])]);
+      const framing = next();
+      if (framing < 0.1) fields.push(['Content-Length', pick(['5', '2', 'x'])]);
+      else if (framing < 0.2) fields.push(['Transfer-Encoding', pick(['chunked', 'gzip'])]);
       return [['request', method, url, body, fields, chance(0.3)]];
     }
     const calls = [['putrequest', method, url, [chance(0.2), chance(0.2)]]];
