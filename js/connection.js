@@ -417,9 +417,10 @@ export class HTTPConnection {
   /** Gives the channel up to whoever has its socket. */
   #release() {
     const channel = this.#channel;
-    const transport = channel.detach();
-    transport.release();
-    this.#drop();
+    this.#channel = null;
+    this.#held.channel = null;
+    this.#steps = [];
+    channel.detach().release(() => channel.close());
   }
 
   /** Leaves the channel to its response. */
@@ -552,6 +553,7 @@ export class HTTPConnection {
     try {
       channel.core.tunnel(asciiHost(host), port, headers);
       if (this.debuglevel > 0) print(`send: ${reprBytes(channel.core.staged())}`);
+      transport.passing = true; // on to the channel of what is asked inside
       channel.attach(transport);
       channel.flush();
       const step = () => {
@@ -564,6 +566,7 @@ export class HTTPConnection {
     } finally {
       this.#connecting = null;
       if (channel.transport !== null) channel.detach();
+      transport.passing = false;
       channel.close();
     }
   }

@@ -75,6 +75,8 @@ export class Transport {
   error;
   bytesReceived = 0;
   bytesSent = 0;
+  /** Set while the owner is not the last one: the guest's memory is not handed out then, as it will be given back. */
+  passing = false;
 
   #guest = null; // the guest's memory …
   #pending = 0; // … where a receive is pending: its address …
@@ -90,6 +92,8 @@ export class Transport {
   #ended = false;
   #paused = false;
   #own; // read by onread
+  #released = false;
+  #freed = null;
 
   /** @param {import('node:stream').Duplex} socket @param {boolean} own was it made by `connect`? */
   constructor(socket, own) {
@@ -123,14 +127,35 @@ export class Transport {
     if (!this.#own) socket.on('data', this.#ondata);
   }
 
-  /** Lets go of the socket: it is somebody else's now. */
-  release() {
+  /**
+   * Lets go of the socket: it is somebody else's now, who reads it as any stream.
+   *
+   * @param {() => void} freed called once the kernel can't write into the guest's memory any more
+   */
+  release(freed) {
     const { socket } = this;
     socket.off('error', this.#onerror);
     socket.off('close', this.#onclose);
     socket.off('drain', this.#ondrain);
     socket.off('end', this.#onend);
     socket.off('data', this.#ondata);
+    for (const bytes of this.#queue.splice(0)) {
+      if (this.#own) socket.push(bytes);
+      else socket.unshift(bytes);
+    }
+    this.passing = true;
+    if (!this.#own || this.#handedKind === 'spare' || socket.destroyed) {
+      freed();
+    } else {
+      this.#freed = freed;
+      socket.once('close', () => this.#free());
+    }
+    this.#released = true;
+  }
+
+  #free() {
+    this.#freed?.();
+    this.#freed = null;
   }
 
   /** Resolves when a socket that is connecting is connected. */
@@ -235,7 +260,7 @@ export class Transport {
     if (offered !== null) {
       this.#handedKind = 'offer';
       this.#handed = offered;
-    } else if (this.#pendingLength > 0 && this.#queue.length === 0) {
+    } else if (this.#pendingLength > 0 && this.#queue.length === 0 && !this.passing) {
       this.#handedKind = 'region';
       this.#handed = this.#viewOfRegion();
     } else {
@@ -248,6 +273,11 @@ export class Transport {
   /** After each read. @returns {boolean} go on reading? */
   #read(length) {
     this.bytesReceived += length;
+    if (this.#released) {
+      const bytes = Buffer.from(this.#handed.subarray(0, length));
+      this.#free();
+      return this.socket.push(bytes);
+    }
     if (this.#handedKind === 'offer') {
       this.onpassed(length);
     } else if (this.#handedKind === 'region' && this.#pendingLength > 0 && this.#regionAddress === this.#pending) {

@@ -188,6 +188,45 @@ test('sock can be assigned, and connect() overridden', () =>
     },
   ));
 
+test('a socket that is let go of is read as any stream, and the connection opens another', () =>
+  withServer(
+    (head) => (head.includes('raw') ? 'raw bytes' : reply('framed')),
+    async ({ port, connections }) => {
+      const connection = connect(port);
+      assert.equal(await fetchText(connection), 'framed');
+      const socket = connection.sock;
+      connection.sock = null;
+      assert.equal(connection.sock, null);
+      assert.equal(await fetchText(connection), 'framed');
+      socket.write('GET /raw HTTP/1.1\r\n\r\n');
+      const [bytes] = await once(socket, 'data');
+      assert.equal(String(bytes), 'raw bytes');
+      assert.equal(await fetchText(connection), 'framed');
+      assert.equal(connections(), 2);
+      socket.destroy();
+      connection.close();
+    },
+  ));
+
+test('tunnels made side by side do not touch each other\'s memory', () =>
+  withServer(
+    (head) => (head.startsWith('CONNECT') ? 'HTTP/1.1 200 OK\r\n\r\n' : reply(head.split(' ')[1].repeat(2000))),
+    async ({ port }) => {
+      await Promise.all(
+        Array.from({ length: 40 }, async (_, index) => {
+          for (let round = 0; round < 5; round++) {
+            const connection = connect(port);
+            connection.set_tunnel('origin.example', 80);
+            const url = `/${index}.${round}`;
+            assert.equal(await fetchText(connection, url), url.repeat(2000));
+            assert.equal(await fetchText(connection, url), url.repeat(2000));
+            connection.close();
+          }
+        }),
+      );
+    },
+  ));
+
 test('every 1xx is told to on_informational and skipped', () =>
   withServer(
     () => `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${reply('final')}`,
