@@ -167,6 +167,15 @@ export class HTTPResponse {
    * @returns {Promise<number>} bytes read; 0 after the end
    */
   readinto(view) {
+    if (view instanceof Uint8Array && this.#open && this.#waiting === null && this.#error === null) {
+      const channel = this.#channel;
+      const size = view.length;
+      if (size > 0 && channel.available >= size) {
+        channel.read(view, 0, size);
+        this.#closeAtEnd();
+        return Promise.resolve(size);
+      }
+    }
     return this.#begin(() => {
       const target = asTarget(view);
       if (this.#ended()) return 0;
@@ -587,6 +596,7 @@ export class HTTPResponse {
 }
 
 function asTarget(view) {
+  if (view instanceof Uint8Array) return view;
   if (ArrayBuffer.isView(view)) return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   if (view instanceof ArrayBuffer || (typeof SharedArrayBuffer === 'function' && view instanceof SharedArrayBuffer)) {
     return new Uint8Array(view);
