@@ -25,7 +25,7 @@ import { wasmBytes } from './generated/core-wasm.js';
 import * as codes from './generated/errors.js';
 
 const PAGE = 65536;
-const SLOTS = 16;
+const SLOTS = 64;
 const TX_SIZE = 256 * 1024;
 const RX_SIZE = 512 * 1024;
 const TABLE_SIZE = 64 * 1024; // of the scratch area: tables of 16 bytes an entry
