@@ -342,6 +342,36 @@ test('a slow trickle is no timeout: the time begins anew with each byte', () =>
     },
   ));
 
+test('a peer that closes instead of answering on a connection in use is RemoteDisconnected, and nothing is sent twice', () =>
+  withServer(
+    (head, socket) => {
+      if (head.includes('/gone')) socket.end();
+      else return reply('here');
+    },
+    async ({ port, requests, connections }) => {
+      const connection = connect(port);
+      assert.equal(await fetchText(connection, '/1'), 'here');
+      await connection.request('POST', '/gone', 'data');
+      await assert.rejects(connection.getresponse(), RemoteDisconnected);
+      assert.equal(connections(), 1);
+      assert.equal(requests.join('').match(/POST/g).length, 1);
+      assert.equal(await fetchText(connection, '/2'), 'here');
+      connection.close();
+    },
+  ));
+
+test('a name with two addresses is reached by the second when the first refuses', () =>
+  withServer(
+    () => reply('second'),
+    async ({ port }) => {
+      const addresses = ['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 }));
+      const lookup = (_name, _options, callback) => callback(null, addresses);
+      const connection = new HTTPConnection('two.example', port, { timeout: 5, lookup });
+      assert.equal(await fetchText(connection), 'second');
+      connection.close();
+    },
+  ));
+
 const restings = {
   'the end of the stream': (socket) => socket.end(),
   'a reset': (socket) => socket.resetAndDestroy(),
