@@ -54,6 +54,8 @@ const DIRECT_MIN = 64 * 1024;
 export class Channel {
   /** Told of every 1xx before the final head. @type {((head: string) => void) | null} */
   oninterim = null;
+  /** Has our own side given it up: who waits is told at once, instead of being given what is at hand first. */
+  abandoned = false;
   /** The error that ended the channel, if one did. @type {Error | undefined} */
   error;
   /** @type {import('../bindings/node/transport.js').Transport | null} */
@@ -278,7 +280,10 @@ export class Channel {
       this.#arm(waiter.started + limits.seconds * 1000, waiter.started);
     }
     if (limits.signal !== null) {
-      waiter.onabort = () => this.fail(limits.signal.reason);
+      waiter.onabort = () => {
+        this.abandoned = true;
+        this.fail(limits.signal.reason);
+      };
       limits.signal.addEventListener('abort', waiter.onabort, { once: true });
     }
     return waiter;
@@ -461,6 +466,7 @@ export class Channel {
   /** Closes the transport and gives the core's memory back. Who still waits gets `NotConnected`. */
   close() {
     if (this.#closed) return;
+    this.abandoned = true;
     if (this.#receiver !== null || this.#sender !== null) this.fail(new NotConnected('the connection was closed'));
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -458,7 +458,9 @@ export class HTTPResponse {
       if (sink.offset < wanted && !this.#complete) {
         if (!channel.failed) return undefined;
         channel.sink = null;
-        if (sink.offset === 0) throw this.#failure(nothing);
+        if (sink.offset === 0 || channel.abandoned) {
+          throw this.#failure(() => Buffer.from(target.subarray(0, sink.offset)));
+        }
         return result(sink.offset);
       }
       channel.sink = null;
@@ -537,7 +539,7 @@ export class HTTPResponse {
         return bytes;
       }
       if (!channel.failed) return undefined;
-      if (whole || total + sink.offset === 0) throw this.#failure(gathered);
+      if (whole || total + sink.offset === 0 || channel.abandoned) throw this.#failure(gathered);
       return gathered();
     };
     nextBlock();
@@ -560,8 +562,8 @@ export class HTTPResponse {
         return end();
       }
       if (!channel.failed) return undefined;
-      if (failed !== null) return failed();
-      throw this.#failure(nothing);
+      if (failed !== null && !channel.abandoned) return failed();
+      throw this.#failure(end);
     };
     const now = step();
     return now === undefined ? this.#wait(step) : now;

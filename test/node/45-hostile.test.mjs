@@ -32,13 +32,13 @@ function assertError(error, { error: wanted, alt_errors: others = [] }) {
   );
 }
 
-async function playResponse(entry, pieces) {
+async function playResponse(entry, pieces, close = entry.close === true) {
   const { expect, request } = entry;
   const peers = [];
   const connection = new HTTPConnection('example.com', 80, {
     timeout: 10,
     create_connection() {
-      peers.push(peers.length === 0 ? new MemoryPeer(pieces, entry.close === true) : fresh());
+      peers.push(peers.length === 0 ? new MemoryPeer(pieces, close) : fresh());
       return peers.at(-1);
     },
   });
@@ -78,7 +78,7 @@ async function playResponse(entry, pieces) {
   if (reused) peers[0].push(bytes('HTTP/1.1 288 Same\r\nContent-Length: 2\r\n\r\nok'));
   const next = await connection.getresponse();
   assert.equal(next.status, reused ? 288 : 299, 'answered by bytes that were left over');
-  if (entry.close !== true && expect.alt_reusable === undefined) assert.equal(reused, expect.reusable, 'reused');
+  if (!close && expect.alt_reusable === undefined) assert.equal(reused, expect.reusable, 'reused');
   connection.close();
 }
 
@@ -134,6 +134,10 @@ for (const group of new Set(entries.map((entry) => entry.group))) {
       await t.test(entry.id, async (entryTest) => {
         for (const [way, pieces] of Object.entries(ways)) {
           await entryTest.test(way, () => playResponse(entry, pieces));
+        }
+        // An end hides whether the connection would be used again.
+        if (entry.close === true && entry.expect.will_close === false) {
+          await entryTest.test('left open', () => playResponse(entry, given, false));
         }
       });
     }
