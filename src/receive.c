@@ -278,9 +278,12 @@ static int32_t advance(porthole_conn *conn) {
       }
       break;
     case PORTHOLE_PHASE_CLOSE: {
-      uint32_t length = view->raw_length;
-      take_body(conn, length);
-      result = porthole__count_body(conn, length);
+      uint32_t available = view->available;
+      take_body(conn, conn->body_limit - conn->body_seen);
+      conn->body_seen += view->available - available;
+      if (view->raw_length > 0) {
+        result = porthole__count_body(conn, view->raw_length);
+      }
       break;
     }
     case PORTHOLE_PHASE_END:
