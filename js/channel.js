@@ -24,6 +24,8 @@ import {
   VIEW_PHASE,
   VIEW_RAW,
   VIEW_RAW_LENGTH,
+  VIEW_REASON,
+  VIEW_REASON_LENGTH,
 } from './generated/abi.js';
 import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/errors.js';
 
@@ -63,8 +65,6 @@ export class Channel {
   /** What the authority of the core was set to. */
   host = '';
   port = -1;
-  /** How many requests went out on this transport. */
-  requests = 0;
   /** When the last bytes were received, in milliseconds. */
   lastActivity = 0;
   /** The core's connection. */
@@ -169,6 +169,12 @@ export class Channel {
   takeHead() {
     const { rx, view } = this.core;
     return rx.latin1Slice(view[VIEW_HEAD], view[VIEW_HEAD] + view[VIEW_HEAD_LENGTH]);
+  }
+
+  /** The reason phrase in the head that was received last. @param {string} head see `takeHead` */
+  reasonIn(head) {
+    const { view } = this.core;
+    return head.substring(view[VIEW_REASON], view[VIEW_REASON] + view[VIEW_REASON_LENGTH]);
   }
 
   /** Bytes that were received and not interpreted. */

@@ -36,8 +36,6 @@ import {
   SKIP_HOST,
   VIEW_FIELDS,
   VIEW_RAW_LENGTH,
-  VIEW_REASON,
-  VIEW_REASON_LENGTH,
   VIEW_STATE,
   VIEW_STATUS,
 } from './generated/abi.js';
@@ -71,7 +69,8 @@ function hostAndPort(host, port, defaultPort) {
   }
   const given = port !== null && port !== undefined;
   const split = splitHost(host, given);
-  splitHost(asciiHost(split.host), true);
+  const encoded = asciiHost(split.host);
+  if (encoded !== split.host) splitHost(encoded, true);
   if (!given) return { host: split.host, port: split.port ?? defaultPort };
   const number = typeof port === 'number' || (typeof port === 'string' && /^\d+$/.test(port)) ? Number(port) : Number.NaN;
   if (!Number.isInteger(number) || number < 0 || number > 65535) {
@@ -481,7 +480,7 @@ export class HTTPConnection {
       if (this.#response === null) this.#drop();
       else this.#handOver(channel, this.#response);
     }
-    channel?.beginRequest();
+    this.#channel?.beginRequest();
     this.#steps = [];
     this.#method = method;
     this.#url = url;
@@ -530,9 +529,12 @@ export class HTTPConnection {
 
   #flush() {
     const channel = this.#channel;
-    const result = channel.flush();
-    if (result === 0) return DONE;
-    return Promise.reject(this.#failed(channel, channel.error ?? coreError(result)));
+    try {
+      flush(channel);
+      return DONE;
+    } catch (error) {
+      return Promise.reject(this.#failed(channel, error));
+    }
   }
 
   // ---- inside: connecting ----
@@ -575,8 +577,8 @@ export class HTTPConnection {
     const { view } = channel.core;
     const head = channel.takeHead();
     const status = view[VIEW_STATUS];
-    const reason = head.substring(view[VIEW_REASON], view[VIEW_REASON] + view[VIEW_REASON_LENGTH]);
-    const fields = listFields(head.substring(head.indexOf('\n') + 1));
+    const reason = channel.reasonIn(head);
+    const fields = listFields(head.substring(view[VIEW_FIELDS]));
     this.#proxyHeaders = {};
     for (let i = 0; i < fields.length; i += 2) {
       if (!Object.hasOwn(this.#proxyHeaders, fields[i])) {
@@ -668,11 +670,11 @@ export class HTTPConnection {
       debuglevel: this.debuglevel,
       owner: this,
     });
-    core.exports.porthole_conn_release(core.address);
     if (this.debuglevel > 0) {
       print(`reply: ${reprText(channel.statusLine)}`);
       for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);
     }
+    core.exports.porthole_conn_release(core.address);
     if (response.will_close) this.#handOver(channel, response);
     else this.#response = response;
     return response;
@@ -691,7 +693,7 @@ function informer(callback, debuglevel, channel) {
     }
     callback?.({
       status: view[VIEW_STATUS],
-      reason: head.substring(view[VIEW_REASON], view[VIEW_REASON] + view[VIEW_REASON_LENGTH]),
+      reason: channel.reasonIn(head),
       headers: new HTTPMessage(fields),
     });
   };

@@ -14,8 +14,6 @@ import {
   VIEW_FLAGS,
   VIEW_LEFT_HIGH,
   VIEW_LEFT_LOW,
-  VIEW_REASON,
-  VIEW_REASON_LENGTH,
   VIEW_STATUS,
   VIEW_TRAILER,
   VIEW_TRAILER_LENGTH,
@@ -74,8 +72,7 @@ export class HTTPResponse {
     this.#flags = view[VIEW_FLAGS];
     this.#head = channel.takeHead();
     this.#fields = view[VIEW_FIELDS];
-    const reason = view[VIEW_REASON];
-    this.#reason = this.#head.substring(reason, reason + view[VIEW_REASON_LENGTH]);
+    this.#reason = channel.reasonIn(this.#head);
     /** Keeps the connection from being collected while its response is read. @private */
     this._owner = owner;
     /** @private */
@@ -448,9 +445,9 @@ export class HTTPResponse {
 
   /**
    * Fills memory, and gives `result` of how much there is: less only at the end of the body, or before a failure that the
-   * next read raises.
+   * next read raises. With `whole` a failure is raised at once.
    */
-  #fill(target, wanted, result) {
+  #fill(target, wanted, result, whole = false) {
     const channel = this.#channel;
     const sink = { target, offset: 0, end: wanted };
     const step = () => {
@@ -458,7 +455,7 @@ export class HTTPResponse {
       if (sink.offset < wanted && !this.#complete) {
         if (!channel.failed) return undefined;
         channel.sink = null;
-        if (sink.offset === 0 || channel.abandoned) {
+        if (whole || sink.offset === 0 || channel.abandoned) {
           throw this.#failure(() => Buffer.from(target.subarray(0, sink.offset)));
         }
         return result(sink.offset);
@@ -490,22 +487,7 @@ export class HTTPResponse {
     const size = known ? this.#left() + channel.available : Infinity;
     if (size > WHOLE_MAX) return this.#collect(Infinity, true);
     const bytes = Buffer.allocUnsafe(size);
-    const sink = { target: bytes, offset: 0, end: size };
-    const step = () => {
-      sink.offset += channel.read(bytes, sink.offset, size - sink.offset);
-      if (sink.offset < size) {
-        if (!channel.failed) return undefined;
-        channel.sink = null;
-        throw this.#failure(() => Buffer.from(bytes.subarray(0, sink.offset)));
-      }
-      channel.sink = null;
-      this.#closeAtEnd();
-      return bytes;
-    };
-    const now = step();
-    if (now !== undefined) return now;
-    channel.sink = sink;
-    return this.#wait(step);
+    return this.#fill(bytes, size, () => bytes, true);
   }
 
   /** Reads up to `wanted` bytes in blocks: their number is not known, or too large to make room for it at once. */

@@ -149,7 +149,7 @@ export async function sendBody(channel, body, limits, debuglevel, trailers) {
 }
 
 /** Sends the end of a body, unless the server has answered before. */
-export function endBody(channel, debuglevel, trailers) {
+function endBody(channel, debuglevel, trailers) {
   if (channel.answered) {
     if (channel.failed) throw channel.failure();
     return;

@@ -136,32 +136,28 @@ bool porthole__all_class(const uint8_t *text, size_t length, uint8_t wanted) {
   return true;
 }
 
-/** Is `text` the given lower-case word, in any case? Only for words of letters and "-". */
-bool porthole__same(const uint8_t *text, size_t length, const char *lower, size_t lower_length) {
-  if (length != lower_length) {
+/** Do two names agree, the case of letters aside? */
+bool porthole__same(const uint8_t *text, size_t length, const char *name, size_t name_length) {
+  if (length != name_length) {
     return false;
   }
   for (size_t i = 0; i < length; i++) {
-    uint8_t byte = text[i];
-    if (byte >= 'A' && byte <= 'Z') {
-      byte |= 0x20;
-    }
-    if (byte != (uint8_t)lower[i]) {
+    uint8_t left = text[i];
+    uint8_t right = (uint8_t)name[i];
+    if (left != right && ((left ^ right) != 0x20 || (left | 0x20) < 'a' || (left | 0x20) > 'z')) {
       return false;
     }
   }
   return true;
 }
 
-static inline bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
-
 /** Drops OWS (RFC 9110 section 5.6.3) on both sides. */
 void porthole__trim(const uint8_t **text, size_t *length) {
-  while (*length > 0 && is_space((*text)[0])) {
+  while (*length > 0 && porthole__is_space((*text)[0])) {
     (*text)++;
     (*length)--;
   }
-  while (*length > 0 && is_space((*text)[*length - 1])) {
+  while (*length > 0 && porthole__is_space((*text)[*length - 1])) {
     (*length)--;
   }
 }

@@ -10,31 +10,6 @@ size_t porthole_conn_size(void) { return sizeof(porthole_conn); }
 
 const porthole_view *porthole_conn_view(const porthole_conn *conn) { return &conn->view; }
 
-/** Forgets everything but buffers, limits and authority. */
-static void reset(porthole_conn *conn) {
-  conn->view = (porthole_view){0};
-  conn->handle = 0;
-  conn->end = 0;
-  conn->pending = 0;
-  conn->pending_length = 0;
-  conn->run_first = 0;
-  conn->run_count = 0;
-  conn->wrapped = false;
-  conn->head_kept = false;
-  conn->trailer_kept = false;
-  conn->due_count = 0;
-  conn->interim = false;
-  conn->interims = 0;
-  conn->left = 0;
-  conn->body_seen = 0;
-  conn->late_error = 0;
-  conn->request = (request_facts){0};
-  conn->mode = SEND_NOTHING;
-  conn->to_send = 0;
-  conn->raw_excess = false;
-  conn->body_open = false;
-}
-
 void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_t *rx, size_t rx_size) {
   static const uint32_t defaults[PORTHOLE_LIMITS] = {65536, 100, 262144, 100, 100, 16384, 0};
   __builtin_memset(conn, 0, sizeof *conn);
@@ -215,7 +190,7 @@ void porthole_conn_attach(porthole_conn *conn, int32_t handle) { conn->handle = 
 
 void porthole_conn_close(porthole_conn *conn) {
   int32_t handle = conn->handle;
-  reset(conn);
+  __builtin_memset(conn, 0, offsetof(porthole_conn, tx));
   if (handle > 0) {
     porthole_host_close(handle);
   }

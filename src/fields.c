@@ -44,18 +44,6 @@ int32_t porthole_fields_list(const uint8_t *text, size_t length, uint32_t *table
   return (int32_t)count;
 }
 
-/** Do two names agree, in any case? */
-static bool same_name(const uint8_t *a, const char *b, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    uint8_t left = a[i];
-    uint8_t right = (uint8_t)b[i];
-    if (left != right && ((left ^ right) != 0x20 || (left | 0x20) < 'a' || (left | 0x20) > 'z')) {
-      return false;
-    }
-  }
-  return true;
-}
-
 int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, size_t name_length, porthole_span *value) {
   const porthole_view *view = &conn->view;
   if (!conn->head_kept) {
@@ -65,7 +53,7 @@ int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, siz
   const uint8_t *end = conn->rx + view->head + view->head_length;
   porthole_field field;
   while (next_field(&at, end, &field)) {
-    if (field.name.length == name_length && same_name(field.name.data, name, name_length)) {
+    if (porthole__same(field.name.data, field.name.length, name, name_length)) {
       *value = field.value;
       return 1;
     }

@@ -14,8 +14,6 @@ typedef struct line {
 
 static inline uint8_t *raw_at(porthole_conn *conn, uint32_t offset) { return conn->rx + conn->view.raw + offset; }
 
-static inline bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
-
 static void section_begin(porthole_conn *conn) {
   conn->line = 0;
   conn->scan = 0;
@@ -193,7 +191,7 @@ static int32_t read_field(porthole_conn *conn, const line *field, uint32_t limit
   if (++conn->lines > conn->limits[limit]) {
     return porthole__over(conn, limit, too_many);
   }
-  if (is_space(*text)) {
+  if (porthole__is_space(*text)) {
     return fold(conn, field);
   }
   field_complete(conn);
@@ -212,7 +210,7 @@ static int32_t read_field(porthole_conn *conn, const line *field, uint32_t limit
   if (error != 0) {
     return error;
   }
-  while (end > colon + 1 && is_space(end[-1])) {
+  while (end > colon + 1 && porthole__is_space(end[-1])) {
     end--;
   }
   conn->last_field.kind = kind_of(text, (size_t)(colon - text));

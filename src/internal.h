@@ -94,15 +94,7 @@ typedef struct run {
 
 struct porthole_conn {
   porthole_view view; /* first: its address is the connection's */
-
-  uint8_t *tx;
-  uint8_t *rx;
-  uint32_t tx_size;
-  uint32_t rx_size;
   int32_t handle;
-
-  uint32_t limits[PORTHOLE_LIMITS];
-  uint64_t body_limit;
 
   /* The receive buffer: see receive.c. */
   uint32_t end;            /* where the next bytes go */
@@ -142,6 +134,13 @@ struct porthole_conn {
   bool raw_excess;  /* more was sent by hand than was announced */
   bool body_open;   /* porthole_conn_body_end has not been called */
 
+  /* What stays when the connection is closed: all that is before is forgotten. */
+  uint8_t *tx;
+  uint8_t *rx;
+  uint32_t tx_size;
+  uint32_t rx_size;
+  uint32_t limits[PORTHOLE_LIMITS];
+  uint64_t body_limit;
   uint32_t authority_length;
   uint8_t authority[AUTHORITY_MAX];
 };
@@ -152,12 +151,15 @@ void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length);
 const uint8_t *porthole__find(const uint8_t *from, const uint8_t *end, uint8_t byte);
 const uint8_t *porthole__find_control(const uint8_t *from, const uint8_t *end);
 bool porthole__all_class(const uint8_t *text, size_t length, uint8_t wanted);
-bool porthole__same(const uint8_t *text, size_t length, const char *lower, size_t lower_length);
+bool porthole__same(const uint8_t *text, size_t length, const char *name, size_t name_length);
 void porthole__trim(const uint8_t **text, size_t *length);
 bool porthole__next_item(const uint8_t **list, size_t *list_length, const uint8_t **item, size_t *item_length);
 bool porthole__decimal(const uint8_t *text, size_t length, uint64_t *value);
 
-/** porthole__same with a literal: is `text` this lower-case word, in any case? */
+/** SP or HTAB (RFC 9110 section 5.6.3). */
+static inline bool porthole__is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
+
+/** porthole__same with a literal: is `text` this word, in any case? */
 #define IS(text, length, literal) porthole__same((text), (length), (literal), sizeof(literal) - 1)
 
 /* conn.c: writes "host" or "host:port" into AUTHORITY_MAX bytes; answers its length or an error */

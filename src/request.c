@@ -348,10 +348,10 @@ int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t si
   return 0;
 }
 
-/** Does a header of this lower-case name stand among them? */
-static bool has_field(const porthole_field *fields, size_t count, const char *lower, size_t length) {
+/** Does a header of this name, in any case, stand among them? */
+static bool has_field(const porthole_field *fields, size_t count, const char *name, size_t length) {
   for (size_t i = 0; i < count; i++) {
-    if (porthole__same(fields[i].name.data, fields[i].name.length, lower, length)) {
+    if (porthole__same(fields[i].name.data, fields[i].name.length, name, length)) {
       return true;
     }
   }

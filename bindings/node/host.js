@@ -23,7 +23,7 @@ export class Host {
     /** The guest's memory; set once it is known. @type {Buffer} */
     this.bytes = Buffer.alloc(0);
     this.imports = {
-      porthole_host_open: (host, length, port, timeout) => this.#open(host, length, port, timeout),
+      porthole_host_open: (host, length, port) => this.#open(host, length, port),
       porthole_host_start_tls: () => HOST_OTHER,
       porthole_host_send: (handle, data, length) => this.#send(handle, data, length),
       porthole_host_recv: (handle, buffer, capacity) => this.#recv(handle, buffer, capacity),
@@ -56,10 +56,10 @@ export class Host {
     return (pointer >>> 0) + (length >>> 0) <= this.bytes.length;
   }
 
-  #open(host, length, port, timeout) {
+  #open(host, length, port) {
     if (!this.#inside(host, length) || port >>> 0 > 65535) return HOST_OTHER;
     const name = this.bytes.latin1Slice(host >>> 0, (host >>> 0) + (length >>> 0));
-    const transport = Transport.connect({ host: name, port, timeout: timeout < 0 ? undefined : timeout / 1000 });
+    const transport = Transport.connect({ host: name, port });
     transport.onfailure = (error) => {
       this.#lastError = error.message;
     };

@@ -104,8 +104,7 @@ export class Transport {
   /**
    * Begins a connection.
    *
-   * @param {object} options those of net.connect, and
-   * @param {number} [options.timeout] seconds; it is the caller's to watch
+   * @param {object} options those of net.connect; how long it may take is the caller's to watch
    * @returns {Transport} at once; `connected()` tells when it is there
    */
   static connect(options) {
@@ -114,7 +113,7 @@ export class Transport {
       buffer: () => transport.#nextBuffer(),
       callback: (length) => transport.#read(length),
     };
-    transport.#adopt(net.connect({ allowHalfOpen: true, noDelay: true, ...options, timeout: undefined, onread }));
+    transport.#adopt(net.connect({ allowHalfOpen: true, noDelay: true, ...options, onread }));
     return transport;
   }
 

@@ -105,4 +105,15 @@ static int32_t feed_some(const feed *to, const uint8_t *bytes, size_t length, si
   return result;
 }
 
+/* A generator of numbers that can be repeated (xorshift): set the seed, to anything but 0, before use. */
+
+static uint32_t seed;
+
+static uint32_t random_below(uint32_t bound) {
+  seed ^= seed << 13;
+  seed ^= seed >> 17;
+  seed ^= seed << 5;
+  return seed % bound;
+}
+
 #endif

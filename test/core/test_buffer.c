@@ -26,15 +26,6 @@ static uint8_t stream[STREAM_MAX];
 static size_t stream_length;
 static sent responses[RESPONSES];
 
-static uint32_t seed;
-
-static uint32_t random_below(uint32_t bound) {
-  seed ^= seed << 13;
-  seed ^= seed >> 17;
-  seed ^= seed << 5;
-  return seed % bound;
-}
-
 /** A size that is tiny, small or large. */
 static size_t random_size(uint32_t largest) {
   static const uint32_t bounds[] = {4, 40, 400, 4000, 40000};

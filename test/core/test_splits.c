@@ -112,15 +112,6 @@ static void two_pieces_are_one(void **state) {
 
 /* ---- mutants ---- */
 
-static uint32_t seed;
-
-static uint32_t random_below(uint32_t bound) {
-  seed ^= seed << 13;
-  seed ^= seed >> 17;
-  seed ^= seed << 5;
-  return seed % bound;
-}
-
 /** Changes one place: another byte, a byte less or more, or a stretch twice. @returns the new length */
 static size_t mutate(uint8_t *input, size_t length) {
   static const char bytes[] = "\r\n\r\n :;,\t0159afA\x01\x7f\xff-+\"\\";
