@@ -61,13 +61,12 @@ int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, siz
   return 0;
 }
 
-/** The end of a parameter: the next ";" outside quotes, or the end. */
+/** The end of a parameter: the next ";" outside quotes, or the end. A quote behind a backslash is none, as in Python. */
 static const uint8_t *parameter_end(const uint8_t *at, const uint8_t *end) {
+  const uint8_t *start = at;
   bool quoted = false;
   for (; at < end; at++) {
-    if (quoted && *at == '\\' && at + 1 < end) {
-      at++;
-    } else if (*at == '"') {
+    if (*at == '"' && (at == start || at[-1] != '\\')) {
       quoted = !quoted;
     } else if (*at == ';' && !quoted) {
       break;

@@ -91,6 +91,22 @@ static void framing_error(framing *facts, int32_t error) {
   }
 }
 
+/** Reads `timeout=5` of a Keep-Alive field (RFC 2068 section 19.7.1.1); the shortest one counts. */
+static void keep_alive_parameter(framing *facts, const uint8_t *item, size_t length) {
+  const uint8_t *end = item + length;
+  const uint8_t *equals = porthole__find(item, end, '=');
+  uint64_t seconds = 0;
+  if (equals == end || !IS(item, (size_t)(equals - item), "timeout") ||
+      !porthole__decimal(equals + 1, (size_t)(end - equals - 1), &seconds)) {
+    return;
+  }
+  uint32_t timeout = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX - 1;
+  if (!facts->has_timeout || timeout < facts->timeout) {
+    facts->has_timeout = true;
+    facts->timeout = timeout;
+  }
+}
+
 /** Takes the field before into account, now that no fold can change it any more. */
 static void field_complete(porthole_conn *conn) {
   framing *facts = &conn->framing;
@@ -133,6 +149,9 @@ static void field_complete(porthole_conn *conn) {
     break;
   case FIELD_KEEP_ALIVE:
     facts->old_keep_alive |= length > 0;
+    while (porthole__next_item(&value, &length, &item, &item_length)) {
+      keep_alive_parameter(facts, item, item_length);
+    }
     break;
   case FIELD_PROXY_CONNECTION:
     while (porthole__next_item(&value, &length, &item, &item_length)) {

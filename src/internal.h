@@ -66,6 +66,8 @@ typedef struct framing {
   bool close;          /* Connection: close */
   bool keep_alive;     /* Connection: keep-alive */
   bool old_keep_alive; /* Keep-Alive or Proxy-Connection: keep-alive, which count in HTTP/1.0 */
+  bool has_timeout;    /* Keep-Alive has a timeout parameter … */
+  uint32_t timeout;    /* … of so many seconds */
 } framing;
 
 /* The field line before, which a fold can still continue. Offsets from view.raw. */

@@ -47,6 +47,33 @@ int32_t porthole_conn_flush(porthole_conn *conn) {
   return 0;
 }
 
+int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags) {
+  porthole_view *view = &conn->view;
+  if (view->phase == PORTHOLE_PHASE_TUNNEL) {
+    int32_t error = porthole_conn_tunnelled(conn);
+    if (error != 0) {
+      return error;
+    }
+  }
+  if (view->error != 0) {
+    return view->error;
+  }
+  if (view->state != PORTHOLE_IDLE || view->phase != PORTHOLE_PHASE_NOTHING) {
+    return PORTHOLE_CANNOT_SEND_REQUEST;
+  }
+  if (view->raw_length > 0) {
+    porthole__fail(conn, PORTHOLE_UNSOLICITED);
+    return PORTHOLE_UNSOLICITED;
+  }
+  conn->pending_length = 0;
+  int32_t result = porthole_host_start_tls(conn->handle, (const char *)name, name_length, flags);
+  if (result == 0 || result == PORTHOLE_WANT_READ) {
+    return result;
+  }
+  porthole_conn_failed(conn, host_error(result));
+  return host_error(result);
+}
+
 /** Is a final head in, or an error: does nobody wait for the rest of the request any more? */
 static bool answered(const porthole_conn *conn) {
   return conn->view.phase > PORTHOLE_PHASE_HEAD || conn->view.error != 0;

@@ -177,6 +177,7 @@ static int32_t decide_framing(porthole_conn *conn) {
     flags |= PORTHOLE_UNUSABLE;
   }
   view->flags |= flags;
+  view->keep_alive = facts->has_timeout ? facts->timeout : UINT32_MAX;
   return 0;
 }
 
@@ -386,7 +387,7 @@ int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *le
       return PORTHOLE_WANT_SPACE;
     }
     uint32_t room = find_room(conn) - conn->end;
-    if (room == 0 && conn->run_count > 0) {
+    if (room == 0 && (conn->run_count > 0 || conn->view.phase == PORTHOLE_PHASE_TUNNEL)) {
       return PORTHOLE_WANT_SPACE;
     }
     if (room == 0) {

@@ -321,7 +321,7 @@ static int32_t choose_mode(porthole_conn *conn, uint32_t body, uint64_t size, ui
   } else {
     conn->mode = facts->has_encoding ? SEND_RAW : SEND_NOTHING;
   }
-  return 0;
+  return (flags & PORTHOLE_HAS_TRAILERS) && conn->mode != SEND_CHUNKED ? PORTHOLE_TRAILERS_NEED_CHUNKS : 0;
 }
 
 /** The head is complete and staged: the request is on its way. */
@@ -395,7 +395,8 @@ int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t
       fits = STAGE(conn, "Content-Length: ") && stage_decimal(conn, conn->request.length) && STAGE(conn, "\r\n");
     }
   }
-  if ((flags & PORTHOLE_EXPECT_CONTINUE) && !HAS_FIELD(fields, count, "expect")) {
+  bool empty = body == PORTHOLE_BODY_NONE || (body == PORTHOLE_BODY_KNOWN && size == 0);
+  if ((flags & PORTHOLE_EXPECT_CONTINUE) && !empty && !HAS_FIELD(fields, count, "expect")) {
     fits = fits && STAGE(conn, "Expect: 100-continue\r\n");
   }
   error = fits ? put_fields(conn, fields, count) : too_large(conn);
@@ -518,6 +519,21 @@ static bool allowed_in_trailers(const uint8_t *name, size_t length) {
   return true;
 }
 
+int32_t porthole_conn_check_trailers(porthole_conn *conn, const porthole_field *fields, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const porthole_span *name = &fields[i].name;
+    int32_t error = check_header(name->data, name->length, &fields[i].value, 1);
+    if (error == 0 && !allowed_in_trailers(name->data, name->length)) {
+      error = PORTHOLE_TRAILER_FORBIDDEN;
+    }
+    if (error != 0) {
+      conn->view.refused = (uint32_t)i;
+      return error;
+    }
+  }
+  return 0;
+}
+
 int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields, size_t count) {
   if (!conn->body_open) {
     return PORTHOLE_CANNOT_SEND_HEADER;
@@ -526,25 +542,21 @@ int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields
     return PORTHOLE_BODY_TOO_SHORT;
   }
   if (conn->mode == SEND_CHUNKED) {
+    int32_t error = porthole_conn_check_trailers(conn, fields, count);
+    if (error != 0) {
+      return error;
+    }
     checkpoint before = checkpoint_of(conn);
     bool fits = STAGE(conn, "0\r\n");
     for (size_t i = 0; i < count; i++) {
       const porthole_field *field = &fields[i];
-      int32_t error = check_header(field->name.data, field->name.length, &field->value, 1);
-      if (error == 0 && !allowed_in_trailers(field->name.data, field->name.length)) {
-        error = PORTHOLE_TRAILER_FORBIDDEN;
-      }
-      if (error != 0) {
-        conn->view.refused = (uint32_t)i;
-        return undo(conn, &before, error);
-      }
       fits = fits && stage_header(conn, field->name.data, field->name.length, &field->value, 1);
     }
     if (!(fits && STAGE(conn, "\r\n"))) {
       return undo(conn, &before, too_large(conn));
     }
   } else if (count > 0) {
-    return PORTHOLE_TRAILER_FORBIDDEN;
+    return PORTHOLE_TRAILERS_NEED_CHUNKS;
   }
   conn->body_open = false;
   conn->view.sending = 0;

@@ -30,6 +30,7 @@ typedef struct scripted_host {
   size_t send_most;     /* at most so many bytes for each send; 0: all */
   char sent[8192];
   size_t sent_length;
+  const int32_t *handshake; /* what start_tls answers, one after the other: 0 last */
   unsigned calls;
   unsigned closed;
 } scripted_host;
@@ -80,6 +81,15 @@ int32_t porthole_host_wait(int32_t handle, uint32_t interest, int32_t timeout_ms
   assert_int_equal(handle, HANDLE);
   host.calls++;
   return timeout_ms == 0 ? (int32_t)(interest & PORTHOLE_WRITABLE) : (int32_t)interest;
+}
+
+int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags) {
+  assert_int_equal(handle, HANDLE);
+  assert_int_equal(name_length, 11);
+  assert_memory_equal(name, "example.com", 11);
+  assert_int_equal(flags, PORTHOLE_TLS_ALPN_HTTP1);
+  host.calls++;
+  return *host.handshake == 0 ? 0 : *host.handshake++;
 }
 
 void porthole_host_close(int32_t handle) {

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
 static void a_host_that_lies_is_found_out(void **state) {
   (void)state;
   static const struct {
@@ -50,6 +52,59 @@ static void an_open_that_fails_says_why(void **state) {
   assert_int_equal(porthole_conn_open(conn, (const uint8_t *)"h", 1, 65536, -1), PORTHOLE_BAD_PORT);
   assert_int_equal(host.calls, 1);
   free_conn(conn);
+}
+
+static int32_t start_tls(porthole_conn *conn) {
+  return porthole_conn_start_tls(conn, (const uint8_t *)"example.com", 11, PORTHOLE_TLS_ALPN_HTTP1);
+}
+
+static void tls_starts_before_anything_is_said(void **state) {
+  (void)state;
+  static const int32_t waits[] = {PORTHOLE_WANT_READ, PORTHOLE_WANT_READ, 0};
+  porthole_conn *conn = connect_to(OK_ANSWER, 0);
+  host.handshake = waits;
+  assert_int_equal(start_tls(conn), PORTHOLE_WANT_READ);
+  assert_int_equal(start_tls(conn), PORTHOLE_WANT_READ);
+  assert_int_equal(start_tls(conn), 0);
+  request(conn, "GET", "/");
+  assert_int_equal(start_tls(conn), PORTHOLE_CANNOT_SEND_REQUEST);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  free_conn(conn);
+}
+
+static void a_handshake_that_fails_ends_the_connection(void **state) {
+  (void)state;
+  static const struct {
+    int32_t answers[2], error;
+  } failures[] = {{{PORTHOLE_HOST_TLS_VERIFY, 0}, PORTHOLE_HOST_TLS_VERIFY},
+                  {{PORTHOLE_HOST_TLS_HANDSHAKE, 0}, PORTHOLE_HOST_TLS_HANDSHAKE},
+                  {{1, 0}, PORTHOLE_HOST_LIED},
+                  {{-77, 0}, PORTHOLE_HOST_LIED}};
+  for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+    porthole_conn *conn = connect_to("", 0);
+    host.handshake = failures[i].answers;
+    assert_int_equal(start_tls(conn), failures[i].error);
+    assert_true(porthole_conn_view(conn)->flags & PORTHOLE_UNUSABLE);
+    assert_int_equal(host.sent_length, 0);
+    free_conn(conn);
+  }
+}
+
+static void what_a_proxy_says_after_its_answer_is_not_taken_into_tls(void **state) {
+  (void)state;
+  static const int32_t done[] = {0};
+  static const struct {
+    const char *script;
+    int32_t result;
+  } answers[] = {{"HTTP/1.1 200 OK\r\n\r\n", 0}, {"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", PORTHOLE_UNSOLICITED}};
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    porthole_conn *conn = connect_to(answers[i].script, 0);
+    host.handshake = done;
+    assert_int_equal(porthole_conn_tunnel(conn, (const uint8_t *)"example.com", 11, 443, NULL, 0), 0);
+    assert_int_equal(porthole_conn_getresponse(conn), 200);
+    assert_int_equal(start_tls(conn), answers[i].result);
+    free_conn(conn);
+  }
 }
 
 /** Memory whose last byte is followed by a page that faults. */
@@ -127,6 +182,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_host_that_lies_is_found_out),
       cmocka_unit_test(an_open_that_fails_says_why),
+      cmocka_unit_test(tls_starts_before_anything_is_said),
+      cmocka_unit_test(a_handshake_that_fails_ends_the_connection),
+      cmocka_unit_test(what_a_proxy_says_after_its_answer_is_not_taken_into_tls),
       cmocka_unit_test(nothing_is_read_behind_the_receive_buffer),
       cmocka_unit_test(error_codes_are_unique_and_in_their_hundreds),
   };

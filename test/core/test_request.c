@@ -4,6 +4,8 @@
  */
 #include "scripted_host.h"
 
+#include <stdbool.h>
+
 #define SPAN(text) {(const uint8_t *)(text), sizeof(text) - 1}
 
 static void assert_sent(const char *wire) {
@@ -48,6 +50,44 @@ static void a_body_of_unknown_size_is_chunked(void **state) {
   assert_sent("POST / HTTP/1.1\r\nHost: example.com\r\nAccept-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n"
               "1A\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nX-Sum: 1\r\n\r\n");
   free_conn(conn);
+}
+
+static void trailers_are_refused_with_nothing_sent(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("", 0);
+  static const porthole_field good[] = {{SPAN("X-Sum"), SPAN("1")}};
+  static const porthole_field bad[] = {{SPAN("X-Sum"), SPAN("1")}, {SPAN("X-Sum"), SPAN("1\r\n")}};
+  assert_int_equal(porthole_conn_check_trailers(conn, good, 1), 0);
+  assert_int_equal(porthole_conn_check_trailers(conn, bad, 2), PORTHOLE_BAD_HEADER_VALUE);
+  assert_int_equal(porthole_conn_view(conn)->refused, 1);
+  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0, PORTHOLE_BODY_KNOWN,
+                                         5, 0, PORTHOLE_HAS_TRAILERS),
+                   PORTHOLE_TRAILERS_NEED_CHUNKS);
+  assert_int_equal(porthole_conn_view(conn)->state, PORTHOLE_IDLE);
+  assert_int_equal(porthole_conn_view(conn)->tx_length, 0);
+  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0,
+                                         PORTHOLE_BODY_UNKNOWN, 0, 0, PORTHOLE_HAS_TRAILERS),
+                   0);
+  free_conn(conn);
+}
+
+static void only_a_body_is_announced_by_expect(void **state) {
+  (void)state;
+  static const struct {
+    uint32_t body, size;
+    bool expected;
+  } bodies[] = {{PORTHOLE_BODY_NONE, 0, false}, {PORTHOLE_BODY_KNOWN, 0, false}, {PORTHOLE_BODY_KNOWN, 1, true},
+                {PORTHOLE_BODY_UNKNOWN, 0, true}};
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    porthole_conn *conn = connect_to("", 0);
+    assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"PUT", 3, (const uint8_t *)"/", 1, NULL, 0, bodies[i].body,
+                                           bodies[i].size, 0, PORTHOLE_EXPECT_CONTINUE),
+                     0);
+    assert_int_equal(porthole_conn_flush(conn), 0);
+    host.sent[host.sent_length] = 0;
+    assert_int_equal(strstr(host.sent, "\r\nExpect: 100-continue\r\n") != NULL, bodies[i].expected);
+    free_conn(conn);
+  }
 }
 
 static void a_body_keeps_to_its_length(void **state) {
@@ -185,6 +225,8 @@ int main(void) {
       cmocka_unit_test(a_request_is_what_http_client_sends),
       cmocka_unit_test(bytes_leave_once_however_few_the_host_takes),
       cmocka_unit_test(a_body_of_unknown_size_is_chunked),
+      cmocka_unit_test(trailers_are_refused_with_nothing_sent),
+      cmocka_unit_test(only_a_body_is_announced_by_expect),
       cmocka_unit_test(a_body_keeps_to_its_length),
       cmocka_unit_test(a_refused_request_changes_nothing),
       cmocka_unit_test(a_head_larger_than_the_send_buffer_is_refused),

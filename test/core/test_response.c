@@ -153,6 +153,31 @@ static void a_long_body_goes_through_a_small_buffer(void **state) {
   free(input);
 }
 
+static void keep_alive_says_how_long_a_connection_may_rest(void **state) {
+  (void)state;
+  static const struct {
+    const char *fields;
+    uint32_t seconds;
+  } heads[] = {
+      {"", UINT32_MAX},
+      {"Keep-Alive: max=5\r\n", UINT32_MAX},
+      {"Keep-Alive: timeout=5\r\n", 5},
+      {"keep-alive: max=100, TIMEOUT=15 \r\n", 15},
+      {"Keep-Alive: timeout=9\r\nKeep-Alive: timeout=0\r\n", 0},
+      {"Keep-Alive: timeout=\"5\", timeout=, timeout=-1, timeout=5s, timeouts=5\r\n", UINT32_MAX},
+      {"Keep-Alive: timeout=4294967295\r\n", UINT32_MAX - 1},
+  };
+  for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+    char input[256];
+    snprintf(input, sizeof input, OK_HEAD "%sContent-Length: 0\r\n\r\n", heads[i].fields);
+    porthole_conn *conn = connect_to(input, 0);
+    request(conn, "GET", "/");
+    assert_int_equal(porthole_conn_getresponse(conn), 200);
+    assert_int_equal(porthole_conn_view(conn)->keep_alive, heads[i].seconds);
+    free_conn(conn);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(outcomes_are_the_same_at_every_split),
@@ -160,6 +185,7 @@ int main(void) {
       cmocka_unit_test(limits_count_what_they_name),
       cmocka_unit_test(what_nobody_asked_for_ends_the_connection),
       cmocka_unit_test(a_second_request_can_go_out_before_the_first_body_is_read),
+      cmocka_unit_test(keep_alive_says_how_long_a_connection_may_rest),
       cmocka_unit_test(a_long_body_goes_through_a_small_buffer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
 /**
  * Speaks TLS from here on, verified by the host's trust store.
  *
- * @param handle      an open connection on which nothing is pending
+ * @param handle      an open connection; a receive that is pending ends, and its region is not touched again
  * @param name        the name to verify and to send as SNI (none is sent for an address)
  * @param name_length bytes of it
  * @param flags       PORTHOLE_TLS_*: they can ask for ALPN, never for weaker checks than the host's

@@ -111,7 +111,8 @@ enum {
   PORTHOLE_SKIP_ACCEPT_ENCODING = 2,
   PORTHOLE_ENCODE_CHUNKED = 4, /* chunk the body, although the Transfer-Encoding is the caller's own */
   PORTHOLE_HAS_BODY = 8,       /* porthole_conn_endheaders: the call knows the whole body (see there) */
-  PORTHOLE_EXPECT_CONTINUE = 16
+  PORTHOLE_EXPECT_CONTINUE = 16, /* Expect: 100-continue, unless the body is empty (RFC 9110 section 10.1.1) */
+  PORTHOLE_HAS_TRAILERS = 32     /* trailers will follow: refused unless the body is chunked here */
 };
 
 /** Bytes with a length. */
@@ -156,6 +157,7 @@ typedef struct porthole_view {
   uint32_t limit;          /* 22  the limit that was passed, for the text of an error */
   uint32_t refused;        /* 23  the index of the header that was refused */
   uint32_t sending;        /* 24  1 from the head of a request with a body until all of it is sent, else 0 */
+  uint32_t keep_alive;     /* 25  seconds that the server keeps a resting connection (Keep-Alive: timeout), or 0xFFFFFFFF */
 } porthole_view;
 
 /** One connection. Opaque, but for the porthole_view that it begins with. */
@@ -251,7 +253,7 @@ int32_t porthole_split_host(const uint8_t *text, size_t length, uint32_t has_por
  * @param body          what is known of the body
  * @param size_low      PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
  * @param size_high     … its upper half
- * @param flags         PORTHOLE_ENCODE_CHUNKED, PORTHOLE_EXPECT_CONTINUE
+ * @param flags         PORTHOLE_ENCODE_CHUNKED, PORTHOLE_EXPECT_CONTINUE, PORTHOLE_HAS_TRAILERS
  * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; or the code of the argument that is refused (-310 to -339)
  */
 int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
@@ -321,6 +323,15 @@ int32_t porthole_conn_body_piece(porthole_conn *conn, size_t length);
 
 /** Stages the CR LF that ends a chunk, when porthole_conn_body_piece answered 1; else does nothing. */
 void porthole_conn_body_piece_end(porthole_conn *conn);
+
+/**
+ * Checks trailer fields before they are due, so that they can be refused with nothing sent.
+ *
+ * @param fields trailer fields (RFC 9110 section 6.5)
+ * @param count  how many there are
+ * @returns 0; PORTHOLE_TRAILER_FORBIDDEN, or the code of a refused header: view.refused is its index
+ */
+int32_t porthole_conn_check_trailers(porthole_conn *conn, const porthole_field *fields, size_t count);
 
 /**
  * Ends a request's body and stages the last chunk with its trailer section when the body is chunked.
@@ -447,6 +458,18 @@ int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host
  * @param handle the host's handle
  */
 void porthole_conn_attach(porthole_conn *conn, int32_t handle);
+
+/**
+ * Speaks TLS from here on: right after the transport was opened, or inside a tunnel. What the peer sent before in clear
+ * is never taken for something it said inside (RFC 9110 section 9.3.6).
+ *
+ * @param name   the name to verify
+ * @param flags  PORTHOLE_TLS_*
+ * @returns 0; PORTHOLE_WANT_READ while the handshake goes on: call again with the same arguments; PORTHOLE_UNSOLICITED
+ *          when bytes came before; PORTHOLE_CANNOT_SEND_REQUEST while something else is under way;
+ *          PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY or another code of the host
+ */
+int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags);
 
 /** Closes the transport. The connection is Idle, and can be opened again. */
 void porthole_conn_close(porthole_conn *conn);
