@@ -16,12 +16,15 @@ import { asBuffer, isBytes, kindOf } from './headers.js';
  * @property {Buffer | null} bytes all of it, when it is in memory
  * @property {(() => Iterable<Buffer> | AsyncIterable<Buffer>) | null} pieces the rest
  * @property {'' | 'bytes' | 'text'} readable read with `read(n)`, as bytes or as text
+ * @property {boolean} repeatable can all of it be had again?
  */
 
 /** @type {Body} */
-const NOTHING = Object.freeze({ kind: BODY_NONE, size: 0, bytes: null, pieces: null, readable: '' });
+const NOTHING = Object.freeze({ kind: BODY_NONE, size: 0, bytes: null, pieces: null, readable: '', repeatable: true });
 
-const known = (bytes) => ({ kind: BODY_KNOWN, size: bytes.length, bytes, pieces: null, readable: '' });
+const known = (bytes) => ({ kind: BODY_KNOWN, size: bytes.length, bytes, pieces: null, readable: '', repeatable: true });
+
+const unknown = (pieces, readable = '', repeatable = false) => ({ kind: BODY_UNKNOWN, size: 0, bytes: null, pieces, readable, repeatable });
 
 /** @param {unknown} value @returns {Buffer} a string or bytes as they are sent */
 export function toBytes(value) {
@@ -76,9 +79,9 @@ const isFileHandle = (value) =>
 
 /** A body out of a file: its length comes from fstat when it is a regular file. */
 function fromFile(stat, pieces, readable = '', start = 0, end = Infinity) {
-  if (!stat.isFile()) return { kind: BODY_UNKNOWN, size: 0, bytes: null, pieces, readable };
+  if (!stat.isFile()) return unknown(pieces, readable);
   const size = Math.max(0, Math.min(stat.size, end + 1) - start);
-  return { kind: BODY_STREAM, size, bytes: null, pieces, readable };
+  return { kind: BODY_STREAM, size, bytes: null, pieces, readable, repeatable: false };
 }
 
 /** fs.createReadStream: the range that it was made with. */
@@ -103,11 +106,11 @@ export function describeBody(body, blocksize) {
     );
   }
   if (typeof Blob === 'function' && body instanceof Blob) {
-    return { kind: BODY_KNOWN, size: body.size, bytes: null, pieces: () => asyncPieces(body.stream()), readable: '' };
+    const pieces = () => asyncPieces(body.stream());
+    return { kind: BODY_KNOWN, size: body.size, bytes: null, pieces, readable: '', repeatable: true };
   }
   if (isFileHandle(body)) return fromFile(fs.fstatSync(body.fd), () => handlePieces(body, blocksize));
   if (body instanceof fs.ReadStream) return fromReadStream(body);
-  const unknown = (pieces, readable = '') => ({ kind: BODY_UNKNOWN, size: 0, bytes: null, pieces, readable });
   const isStream = typeof body.pipe === 'function' || typeof body.getReader === 'function';
   if (isStream && typeof body[Symbol.asyncIterator] === 'function') return unknown(() => asyncPieces(body));
 
@@ -119,7 +122,8 @@ export function describeBody(body, blocksize) {
     return readable === 'text' ? unknown(pieces, readable) : fromFile(fs.fstatSync(fd), pieces, readable);
   }
   if (reads) return unknown(() => readPieces(body, blocksize), readable);
-  if (typeof body[Symbol.iterator] === 'function') return unknown(() => syncPieces(body));
+  // An array can be gone through again, a generator can't.
+  if (typeof body[Symbol.iterator] === 'function') return unknown(() => syncPieces(body), '', Array.isArray(body));
   if (typeof body[Symbol.asyncIterator] === 'function') return unknown(() => asyncPieces(body));
   throw argumentError(
     `a body must be a string, bytes, a Blob, a file, a stream or an iterable, not ${kindOf(body)}`,

@@ -12,6 +12,7 @@ import {
   OPEN,
   PHASE_HEAD,
   PHASE_NOTHING,
+  TLS_ALPN_HTTP1,
   UNUSABLE,
   VIEW_AVAILABLE,
   VIEW_BODY,
@@ -21,14 +22,19 @@ import {
   VIEW_FLAGS,
   VIEW_HEAD,
   VIEW_HEAD_LENGTH,
+  VIEW_KEEP_ALIVE,
   VIEW_PHASE,
   VIEW_RAW,
   VIEW_RAW_LENGTH,
   VIEW_REASON,
   VIEW_REASON_LENGTH,
+  VIEW_STATUS,
 } from './generated/abi.js';
 import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/errors.js';
 
+const TIMER_MAX = 0x7fffffff;
+/** A connection is not used again in the last milliseconds that the server promises to keep it. */
+const KEEP_ALIVE_MARGIN = 1000;
 /** A read that bypasses the guest is worth it from this many bytes on. */
 const DIRECT_MIN = 64 * 1024;
 
@@ -50,7 +56,7 @@ const DIRECT_MIN = 64 * 1024;
  *
  * @typedef {object} Limits
  * @property {number | null} seconds without anything moving
- * @property {AbortSignal | null} signal
+ * @property {AbortSignal[]} signals
  */
 
 export class Channel {
@@ -67,6 +73,14 @@ export class Channel {
   port = -1;
   /** When the last bytes were received, in milliseconds. */
   lastActivity = 0;
+  /** Until when the server keeps the connection while it rests, by its Keep-Alive field. */
+  keptUntil = Number.POSITIVE_INFINITY;
+  /** Has a 100 arrived since the request began? */
+  continued = false;
+  /** How many requests were sent on the transport. */
+  requests = 0;
+  /** The exchange whose response has not begun. @type {import('./exchange.js').Exchange | null} */
+  awaited = null;
   /** The core's connection. */
   core;
 
@@ -76,6 +90,7 @@ export class Channel {
   #sink = null; // who takes body bytes as they arrive
   #stalled = false; // the core had no room
   #pumping = false;
+  #handshaking = false;
   #closed = false;
   #sentBefore = 0;
   #receivedBefore = 0;
@@ -121,6 +136,7 @@ export class Channel {
 
   /** A request begins: bytes are counted from here. */
   beginRequest() {
+    this.continued = false;
     this.#sentBefore = this.transport?.bytesSent ?? 0;
     this.#receivedBefore = this.transport?.bytesReceived ?? 0;
   }
@@ -153,6 +169,14 @@ export class Channel {
   /** Has the connection failed while something was due? */
   get failed() {
     return this.#closed || this.core.view[VIEW_ERROR] !== 0 || this.error !== undefined;
+  }
+
+  /** Notes how long the server keeps the connection, as the head that was received last says. */
+  noteKeepAlive() {
+    const seconds = this.core.view[VIEW_KEEP_ALIVE];
+    if (seconds === 0xffffffff) this.keptUntil = Number.POSITIVE_INFINITY;
+    // The server's time began before ours, and a request is some time on its way.
+    else this.keptUntil = this.lastActivity + Math.max(seconds * 500, seconds * 1000 - KEEP_ALIVE_MARGIN);
   }
 
   /** Body bytes that can be read now. */
@@ -188,6 +212,10 @@ export class Channel {
   /** Receives whatever the transport has, and tells those who wait. Never throws. */
   pump() {
     if (this.#pumping || this.transport === null) return;
+    if (this.#handshaking) {
+      if (this.#receiver !== null) this.#runReceiver();
+      return;
+    }
     this.#pumping = true;
     const { core } = this;
     const receive = core.exports.porthole_conn_receive;
@@ -222,6 +250,8 @@ export class Channel {
 
   #interim() {
     for (;;) {
+      if (this.core.view[VIEW_STATUS] === 100) this.continued = true;
+      this.#began(performance.now());
       try {
         this.oninterim?.(this.takeHead());
       } catch (error) {
@@ -236,10 +266,21 @@ export class Channel {
 
   /** Something was received or has ended: tells those who wait. */
   #moved() {
+    const { view } = this.core;
     this.lastActivity = performance.now();
-    if (this.core.view[VIEW_FLAGS] & UNUSABLE && this.phase === PHASE_NOTHING) this.closeTransport();
+    if (this.awaited !== null && !(view[VIEW_FLAGS] & OPEN) && (this.phase > PHASE_HEAD || view[VIEW_RAW_LENGTH] > 0)) {
+      this.#began(this.lastActivity);
+    }
+    if (view[VIEW_FLAGS] & UNUSABLE && this.phase === PHASE_NOTHING) this.closeTransport();
     if (this.#receiver !== null) this.#runReceiver();
-    if (this.#sender !== null && this.answered) this.#runSender();
+    if (this.#sender !== null && (this.answered || this.continued)) this.#runSender();
+  }
+
+  /** The first byte of a response is there. */
+  #began(now) {
+    if (this.awaited === null) return;
+    this.awaited.firstByte ??= now;
+    this.awaited = null;
   }
 
   #drained() {
@@ -256,12 +297,63 @@ export class Channel {
    * @template T
    * @param {Limits} limits
    * @param {() => T | undefined} step gives the result, or undefined as long as there is none; throws to fail
+   * @param {string} [phase]
    * @returns {Promise<T>}
    */
-  receiving(limits, step) {
+  receiving(limits, step, phase = 'receive') {
     return new Promise((resolve, reject) => {
-      this.#receiver = this.#wait('receive', limits, step, resolve, reject);
+      this.#receiver = this.#wait(phase, limits, step, resolve, reject);
+      this.#heed(limits.signals);
     });
+  }
+
+  /**
+   * Speaks TLS from here on.
+   *
+   * @param {string} name the name of the peer, ASCII
+   * @param {Limits} limits
+   */
+  async startTls(name, limits) {
+    const { core } = this;
+    const step = () => {
+      const result = core.startTls(name, TLS_ALPN_HTTP1);
+      if (result === 0) return true;
+      if (result === WANT_READ && !this.#closed) return undefined;
+      throw this.error ?? core.error(result);
+    };
+    this.#handshaking = true;
+    try {
+      if (step() === undefined) await this.receiving(limits, step, 'tls');
+    } finally {
+      this.#handshaking = false;
+    }
+  }
+
+  /** Forgets a proxy's answer to CONNECT: the end of the tunnel is the peer from here on. @throws when it spoke unasked */
+  leaveTunnel() {
+    const error = this.core.exports.porthole_conn_tunnelled(this.core.address);
+    if (error !== 0) throw this.core.error(error);
+  }
+
+  /**
+   * Waits for a 100, or a final answer, for some time at most.
+   *
+   * @param {number} seconds how long the server may take its time
+   * @param {Limits} limits
+   */
+  async awaitContinue(seconds, limits) {
+    let over = false;
+    const step = () => (over || this.continued || this.answered ? true : undefined);
+    const timer = setTimeout(() => {
+      over = true;
+      this.#runSender();
+    }, Math.min(seconds * 1000, TIMER_MAX));
+    timer.unref();
+    try {
+      if (step() === undefined) await this.sending('continue', limits, step);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /**
@@ -276,6 +368,7 @@ export class Channel {
   sending(phase, limits, step) {
     return new Promise((resolve, reject) => {
       this.#sender = this.#wait(phase, limits, step, resolve, reject);
+      this.#heed(limits.signals);
     });
   }
 
@@ -285,39 +378,48 @@ export class Channel {
       waiter.started = performance.now();
       this.#arm(waiter.started + limits.seconds * 1000, waiter.started);
     }
-    if (limits.signal !== null) {
-      waiter.onabort = () => {
-        this.abandoned = true;
-        this.fail(limits.signal.reason);
-      };
-      limits.signal.addEventListener('abort', waiter.onabort, { once: true });
+    if (limits.signals.length > 0) {
+      waiter.onabort = ({ target }) => this.abort(target.reason);
+      for (const signal of limits.signals) signal.addEventListener('abort', waiter.onabort, { once: true });
     }
     return waiter;
+  }
+
+  /** Ends the channel when a signal was aborted before anybody listened. */
+  #heed(signals) {
+    for (const { aborted, reason } of signals) {
+      if (aborted) this.abort(reason);
+    }
   }
 
   #runReceiver() {
     const waiter = this.#receiver;
     this.#receiver = null; // a step that fails closes the channel, which tells those who wait
     if (waiter !== null && !run(waiter)) this.#receiver = waiter;
+    else if (this.#sender === null) this.#disarm();
   }
 
   #runSender() {
     const waiter = this.#sender;
     this.#sender = null;
     if (waiter !== null && !run(waiter)) this.#sender = waiter;
+    else if (this.#receiver === null) this.#disarm();
   }
 
-  /**
-   * Sees to it that somebody looks at the time when it is due. The timer is left alone when an operation ends, and set
-   * anew when it goes off too early: most never do.
-   */
+  #disarm() {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Sees to it that somebody looks at the time when it is due. */
   #arm(due, now) {
     if (this.#timer !== null) {
       if (this.#timerDue <= due) return;
       clearTimeout(this.#timer);
     }
     this.#timerDue = due;
-    this.#timer = setTimeout(() => this.#expire(), Math.min(due - now, 0x7fffffff));
+    this.#timer = setTimeout(() => this.#expire(), Math.min(due - now, TIMER_MAX));
     this.#timer.unref();
   }
 
@@ -359,9 +461,14 @@ export class Channel {
       if (outcome !== null) return outcome;
       return this.answered ? { value: undefined } : undefined;
     };
-    const { value, error } = await this.sending('send', { seconds: null, signal: limits.signal }, step);
+    const { value, error } = await this.sending('send', { seconds: null, signals: limits.signals }, step);
     if (error !== undefined) throw error;
     return value;
+  }
+
+  /** What is waited for, as the phase of an error. */
+  get phaseOfWait() {
+    return this.#receiver?.phase ?? this.#sender?.phase ?? 'receive';
   }
 
   get isReceiving() {
@@ -464,6 +571,12 @@ export class Channel {
     this.#runSender();
   }
 
+  /** Ends the channel from our own side: who waits is told at once. @param {unknown} reason */
+  abort(reason) {
+    this.abandoned = true;
+    this.fail(reason);
+  }
+
   /** Closes the transport; what was received can still be read. */
   closeTransport() {
     this.transport?.destroy();
@@ -475,7 +588,7 @@ export class Channel {
     this.abandoned = true;
     if (this.#receiver !== null || this.#sender !== null) this.fail(new NotConnected('the connection was closed'));
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#disarm();
     if (this.transport !== null) {
       const transport = this.detach();
       transport.destroy();
@@ -511,7 +624,9 @@ function run(waiter) {
     failed = true;
     error = reason;
   }
-  if (waiter.onabort !== null) waiter.limits.signal.removeEventListener('abort', waiter.onabort);
+  if (waiter.onabort !== null) {
+    for (const signal of waiter.limits.signals) signal.removeEventListener('abort', waiter.onabort);
+  }
   if (failed) waiter.reject(error);
   else waiter.resolve(value);
   return true;

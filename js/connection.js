@@ -2,32 +2,35 @@
 //
 // HTTPConnection: Python's http.client.HTTPConnection over Node's sockets.
 
-import { domainToASCII } from 'node:url';
 import { Transport } from '../bindings/node/transport.js';
 import { describeBody } from './body.js';
 import { Channel } from './channel.js';
 import { HTTP_PORT } from './constants.js';
-import { listFields, splitHost } from './core.js';
+import { checkLimits, listFields } from './core.js';
 import { print, reprBytes, reprText } from './debug.js';
+import * as diagnostics from './diagnostics.js';
 import { isDuplex, open } from './dial.js';
 import {
   argumentError,
   CannotSendHeader,
   CannotSendRequest,
-  coreError,
   HTTPException,
   ImproperConnectionState,
-  InvalidURL,
   NotConnected,
+  RemoteDisconnected,
   ResponseNotReady,
   TimeoutError,
-  TunnelError,
 } from './errors.js';
+import { Exchange } from './exchange.js';
 import {
   BODY_NONE,
+  BODY_UNKNOWN,
   ENCODE_CHUNKED,
+  EXPECT_CONTINUE,
   HAS_BODY,
+  HAS_TRAILERS,
   IDLE,
+  PHASE_END,
   PHASE_HEAD,
   PHASE_TUNNEL,
   REQUEST_SENT,
@@ -35,85 +38,48 @@ import {
   SKIP_ACCEPT_ENCODING,
   SKIP_HOST,
   VIEW_FIELDS,
-  VIEW_RAW_LENGTH,
   VIEW_STATE,
   VIEW_STATUS,
 } from './generated/abi.js';
-import { BAD_PORT, UNSOLICITED } from './generated/errors.js';
 import { flatHeaders, headerName, headerText, kindOf } from './headers.js';
 import { HTTPMessage } from './message.js';
+import {
+  asciiHost,
+  checkCount,
+  checkExpect,
+  checkFunction,
+  checkObject,
+  checkPath,
+  checkSeconds,
+  checkSignal,
+  checkSourceAddress,
+  checkTimeouts,
+  checkTrailers,
+  hostAndPort,
+} from './options.js';
 import { HTTPResponse } from './response.js';
+import { addHint, checkContext, settingsOf } from './tls.js';
+import { askForTunnel } from './tunnel.js';
 import { drained, eachPiece, flush, sendBody, sendPiece, sendRaw } from './upload.js';
 
 const DONE = Promise.resolve();
+const NO_OPTIONS = Object.freeze({});
 const STATES = ['Idle', 'Request-started', 'Request-sent'];
 /** A kept-alive connection that rested longer than this many milliseconds is looked at before it is used again. */
 const PROBE_AFTER = 5;
-const ascii = /^[\0-\x7f]*$/;
+
+/** How a subclass says that TLS is to be spoken: a method that is told the peer's name. @private */
+export const SECURED = Symbol('porthole.secured');
+
+/** Stands for the loss of a stale connection, after which the request goes out once more. */
+const STALE = Symbol('stale');
 
 /** Closes what belongs to connections that nobody holds any more. */
 const abandoned = new FinalizationRegistry((held) => held.channel?.close());
 
-/** A host as it goes on the wire: IDNA (UTS 46). */
-function asciiHost(host) {
-  if (ascii.test(host)) return host;
-  const encoded = domainToASCII(host);
-  if (encoded === '') throw new InvalidURL(`the host is no name that IDNA can encode: ${JSON.stringify(host)}`);
-  return encoded;
-}
-
-/** Splits what was given as a host, and checks it and its port. @returns {{host: string, port: number}} */
-function hostAndPort(host, port, defaultPort) {
-  if (typeof host !== 'string') {
-    throw argumentError(`the host must be a string, not ${kindOf(host)}`, 'ERR_INVALID_ARG_TYPE');
-  }
-  const given = port !== null && port !== undefined;
-  const split = splitHost(host, given);
-  const encoded = asciiHost(split.host);
-  if (encoded !== split.host) splitHost(encoded, true);
-  if (!given) return { host: split.host, port: split.port ?? defaultPort };
-  const number = typeof port === 'number' || (typeof port === 'string' && /^\d+$/.test(port)) ? Number(port) : Number.NaN;
-  if (!Number.isInteger(number) || number < 0 || number > 65535) {
-    throw coreError(BAD_PORT, { subject: typeof port === 'object' ? kindOf(port) : JSON.stringify(port) ?? String(port) });
-  }
-  return { host: split.host, port: number };
-}
-
-function checkSeconds(name, value) {
-  if (value === null || value === undefined) return null;
-  if (typeof value !== 'number') {
-    throw argumentError(`${name} must be a number of seconds or null, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
-  }
-  if (!(value > 0)) throw argumentError(`${name} must be above 0 seconds, not ${value}: null means no limit`);
-  return value === Infinity ? null : value;
-}
-
-function checkFunction(name, value) {
-  if (value === null || value === undefined || typeof value === 'function') return value ?? null;
-  throw argumentError(`${name} must be a function, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
-}
-
-function checkCount(name, value, minimum) {
-  if (typeof value !== 'number') {
-    throw argumentError(`${name} must be a number, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
-  }
-  if (!Number.isSafeInteger(value) || value < minimum) {
-    throw argumentError(`${name} must be a whole number from ${minimum}, not ${value}`);
-  }
-  return value;
-}
-
-function checkSourceAddress(value) {
-  if (value === null || value === undefined) return null;
-  if (!Array.isArray(value) || value.length !== 2 || typeof value[0] !== 'string' || !Number.isInteger(value[1])) {
-    throw argumentError('source_address must be [host, port], with port 0 for any', 'ERR_INVALID_ARG_TYPE');
-  }
-  return value;
-}
-
-function checkSignal(value) {
-  if (value === null || value === undefined || typeof value.addEventListener === 'function') return value ?? null;
-  throw argumentError(`signal must be an AbortSignal, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+/** The options of a constructor, which may take the place of the port. */
+export function optionsOf(port, options) {
+  return checkObject('options', options ?? (port !== null && typeof port === 'object' ? port : null));
 }
 
 /** A connection to a server, over which requests are made one after the other. */
@@ -123,14 +89,19 @@ export class HTTPConnection {
 
   #channel = null;
   #held = { channel: null };
-  #steps = []; // what was staged, to be done again on another channel
+  #exchange = null; // the request that was begun last
   #response = null; // the last one, as long as it can be open
   #connecting = null; // how to end an attempt to connect
-  #method = '';
-  #url = '';
+  #progress = null; // the exchange that connects
   #tunnel = null;
+  #tunnelResponse = null;
   #proxyHeaders = null;
-  #currentLimits = { seconds: null, signal: null };
+  #security = null; // what TLS agreed on
+  #timeout;
+  #timeouts;
+  #signal;
+  #limits;
+  #waits = null; // what follows from the four above
 
   /**
    * @param {string} host a name or an address; the port can follow a colon
@@ -138,27 +109,73 @@ export class HTTPConnection {
    * @param {object} [options] see the manual
    */
   constructor(host, port = null, options = undefined) {
-    const settings = options ?? (port !== null && typeof port === 'object' ? port : {});
+    const settings = optionsOf(port, options);
     const number = settings === port ? null : port;
-    if (settings === null || typeof settings !== 'object') {
-      throw argumentError(`options must be an object, not ${kindOf(settings)}`, 'ERR_INVALID_ARG_TYPE');
-    }
     this.default_port = new.target.default_port ?? HTTP_PORT;
     const split = hostAndPort(host, number, this.default_port);
     this.host = split.host;
     this.port = split.port;
-    this.timeout = checkSeconds('timeout', settings.timeout);
+    this.timeout = settings.timeout;
+    this.timeouts = settings.timeouts;
+    this.deadline = checkSeconds('deadline', settings.deadline);
+    this.signal = settings.signal;
+    this.limits = settings.limits;
     this.source_address = checkSourceAddress(settings.source_address);
+    this.socket_path = checkPath(settings.socket_path);
+    this.proxy_context = checkContext(settings.proxy_context, 'proxy_context');
     this.blocksize = checkCount('blocksize', settings.blocksize ?? 16384, 1);
     this.max_response_headers = checkCount('max_response_headers', settings.max_response_headers ?? 100, 0);
-    this.signal = checkSignal(settings.signal);
+    this.retry_stale = checkCount('retry_stale', Number(settings.retry_stale ?? 0), 0);
     this.create_connection = checkFunction('create_connection', settings.create_connection);
     this.lookup = checkFunction('lookup', settings.lookup);
     this.on_informational = checkFunction('on_informational', settings.on_informational);
     this.debuglevel = 0;
     this.auto_open = 1;
     this.response_class = HTTPResponse;
+    /** How many requests were sent. */
+    this.request_count = 0;
     abandoned.register(this, this.#held);
+  }
+
+  // ---- options that more follows from ----
+
+  /** Seconds that an operation may wait with nothing moving, or null. */
+  get timeout() {
+    return this.#timeout;
+  }
+
+  set timeout(seconds) {
+    this.#timeout = checkSeconds('timeout', seconds);
+    this.#waits = null;
+  }
+
+  /** Seconds by what is waited for, over `timeout`: a frozen object, or null. */
+  get timeouts() {
+    return this.#timeouts;
+  }
+
+  set timeouts(timeouts) {
+    this.#timeouts = checkTimeouts(timeouts);
+    this.#waits = null;
+  }
+
+  /** Ends every operation when it is aborted. */
+  get signal() {
+    return this.#signal;
+  }
+
+  set signal(signal) {
+    this.#signal = checkSignal(signal);
+    this.#waits = null;
+  }
+
+  /** What a peer may make us keep: a frozen object, or null for the defaults. Counts from the next connection on. */
+  get limits() {
+    return this.#limits;
+  }
+
+  set limits(limits) {
+    this.#limits = checkLimits(limits);
   }
 
   // ---- the connection ----
@@ -207,12 +224,25 @@ export class HTTPConnection {
       trial.close();
     }
     this.#tunnel = tunnel;
+    this.#tunnelResponse = null;
     this.#proxyHeaders = null;
   }
 
   /** @returns {Record<string, string[]> | null} the headers of the proxy's answer to CONNECT */
   get_proxy_response_headers() {
     return this.#proxyHeaders;
+  }
+
+  /** The proxy's answer to CONNECT, refused or not: `{ status, reason, headers, body }`, or null. */
+  get tunnel_response() {
+    return this.#tunnelResponse;
+  }
+
+  /** What TLS agreed on, or null: `{ protocol, cipher, alpn, peer_certificate, reused }`. */
+  tls_info() {
+    if (this.#security === null) return null;
+    const { certificate, ...info } = this.#security;
+    return { ...info, peer_certificate: certificate?.toLegacyObject() ?? null };
   }
 
   /**
@@ -222,15 +252,19 @@ export class HTTPConnection {
    */
   async connect() {
     if (this.sock !== null) this.close();
+    const progress = this.#progress ?? { phase: 'connect', lookup: null, connect: null, tls: null };
+    this.#progress = null;
     let transport;
     try {
-      transport = await this.#open();
-      if (this.#tunnel !== null) await this.#connectTunnel(transport);
+      transport = await this.#open(progress);
     } catch (error) {
-      transport?.destroy();
-      throw this.#described(error, null, 'connect');
+      throw this.#described(error, null, progress.phase);
     }
     this.#attach(transport);
+    this.#security = transport.security;
+    if (diagnostics.opened.hasSubscribers) {
+      diagnostics.opened.publish({ connection: this, socket: transport.socket, tls: transport.security });
+    }
   }
 
   /** Closes the connection. Safe at any time; what is pending rejects with `NotConnected`. */
@@ -238,8 +272,30 @@ export class HTTPConnection {
     this.#connecting?.(new NotConnected('the connection was closed'));
     const response = this.#response;
     this.#response = null;
+    this.#security = null;
     this.#drop();
     response?.close();
+  }
+
+  /**
+   * Gives the socket away, after a 101 or a 2xx to CONNECT: what is said on it is no longer HTTP.
+   *
+   * @returns {{socket: import('node:stream').Duplex, head: Buffer}} a stream, and the bytes that were received already
+   * @throws {ImproperConnectionState} when the connection is not at that point
+   */
+  detach() {
+    const channel = this.#channel;
+    const switched = channel?.phase === PHASE_TUNNEL && this.#state === IDLE;
+    const inTunnel = this.#tunnel !== null && this.#state === IDLE && this.#response === null && channel?.usable;
+    if (channel === null || channel.transport === null || channel.failed || !(switched || inTunnel)) {
+      throw new ImproperConnectionState('there is nothing to detach: it takes a response of 101, or a tunnel at rest');
+    }
+    const { socket } = channel.transport;
+    const head = channel.takeRaw();
+    this.#response?.close();
+    this.#response = null;
+    this.#release();
+    return { socket, head };
   }
 
   async [Symbol.asyncDispose]() {
@@ -255,22 +311,42 @@ export class HTTPConnection {
    * @param {string} url request target; empty means `/`
    * @param {unknown} [body] see "Bodies of requests" in the manual
    * @param {object | Iterable<[string, unknown]>} [headers]
-   * @param {{encode_chunked?: boolean}} [options]
+   * @param {object} [options] `encode_chunked`, `expect_continue`, `trailers`, `signal`, `deadline`
    * @returns {Promise<void>} when everything is handed to the socket, or the server has answered
    */
-  request(method, url, body = null, headers = {}, options = {}) {
+  request(method, url, body = null, headers = NO_OPTIONS, options = NO_OPTIONS) {
     let described;
+    let exchange;
     try {
       described = describeBody(body, this.blocksize);
-      const flags = options?.encode_chunked ? ENCODE_CHUNKED : 0;
       const fields = flatHeaders(headers);
-      this.#start(method, url);
-      this.#stage((core) => core.request(method, url, fields, described.kind, described.size, flags));
+      exchange = this.#start(method, url, options);
+      if (described.repeatable) exchange.replay = described;
+      const flags = options === NO_OPTIONS ? 0 : this.#optionsOfRequest(exchange, described, options);
+      this.#stage(exchange, (core) => core.request(method, url, fields, described.kind, described.size, flags));
     } catch (error) {
       return Promise.reject(error);
     }
-    if (described.kind === BODY_NONE && this.#ready()) return this.#flush();
-    return this.#send(described);
+    if (described.kind === BODY_NONE && this.#ready()) return this.#flush(exchange);
+    return this.#send(exchange, described);
+  }
+
+  /** Takes the options of a request into account. @returns {number} flags */
+  #optionsOfRequest(exchange, body, options) {
+    const { encode_chunked, expect_continue, trailers } = checkObject('options', options);
+    let flags = encode_chunked ? ENCODE_CHUNKED : 0;
+    const empty = body.kind === BODY_NONE || (body.kind !== BODY_UNKNOWN && body.size === 0);
+    exchange.expect = empty ? null : checkExpect(expect_continue);
+    if (exchange.expect !== null) flags |= EXPECT_CONTINUE;
+    exchange.trailers = checkTrailers(trailers);
+    if (exchange.trailers !== null) {
+      flags |= HAS_TRAILERS;
+      if (typeof exchange.trailers !== 'function') {
+        exchange.trailers = flatHeaders(exchange.trailers);
+        this.#useChannel().core.checkTrailers(exchange.trailers);
+      }
+    }
+    return flags;
   }
 
   /**
@@ -280,10 +356,10 @@ export class HTTPConnection {
    * @param {string} url
    * @param {{skip_host?: boolean, skip_accept_encoding?: boolean}} [options]
    */
-  putrequest(method, url, options = {}) {
+  putrequest(method, url, options = NO_OPTIONS) {
     const flags = (options?.skip_host ? SKIP_HOST : 0) | (options?.skip_accept_encoding ? SKIP_ACCEPT_ENCODING : 0);
-    this.#start(method, url);
-    this.#stage((core) => core.putrequest(method, url, flags));
+    const exchange = this.#start(method, url, NO_OPTIONS);
+    this.#stage(exchange, (core) => core.putrequest(method, url, flags));
   }
 
   /**
@@ -296,7 +372,7 @@ export class HTTPConnection {
     if (this.#state !== REQUEST_STARTED) throw new CannotSendHeader(STATES[this.#state]);
     const text = headerName(name);
     const texts = values.map((value) => headerText(value, text));
-    this.#addStep((core) => core.putheader(text, texts));
+    this.#addStep(this.#exchange, (core) => core.putheader(text, texts));
   }
 
   /**
@@ -306,19 +382,21 @@ export class HTTPConnection {
    * @param {{encode_chunked?: boolean}} [options]
    * @returns {Promise<void>}
    */
-  endheaders(message_body = null, options = {}) {
+  endheaders(message_body = null, options = NO_OPTIONS) {
+    const exchange = this.#exchange;
     let described;
     try {
       if (this.#state !== REQUEST_STARTED) throw new CannotSendHeader(STATES[this.#state]);
       described = describeBody(message_body, this.blocksize);
       this.#checkOpenable();
       const flags = (options?.encode_chunked ? ENCODE_CHUNKED : 0) | (described.kind === BODY_NONE ? 0 : HAS_BODY);
-      this.#addStep((core) => core.endheaders(described.kind, described.size, flags));
+      this.#addStep(exchange, (core) => core.endheaders(described.kind, described.size, flags));
+      if (described.repeatable) exchange.replay = described;
     } catch (error) {
       return Promise.reject(error);
     }
-    if (described.kind === BODY_NONE && this.#ready()) return this.#flush();
-    return this.#send(described);
+    if (described.kind === BODY_NONE && this.#ready()) return this.#flush(exchange);
+    return this.#send(exchange, described);
   }
 
   /**
@@ -335,12 +413,14 @@ export class HTTPConnection {
       await this.connect();
     }
     const channel = this.#channel;
+    const limits = this.#waitsFor(null).send;
+    if (this.#exchange !== null) this.#exchange.replay = null;
     try {
       if (this.debuglevel > 0) this.#printSent(data, body);
-      if (body.bytes !== null) await sendRaw(channel, body.bytes, this.#limits());
-      else await eachPiece(channel, body, this.#limits(), (piece) => sendRaw(channel, piece, this.#limits()));
+      if (body.bytes !== null) await sendRaw(channel, body.bytes, limits);
+      else await eachPiece(channel, body, limits, (piece) => sendRaw(channel, piece, limits));
     } catch (error) {
-      throw this.#failed(channel, error);
+      throw this.#failed(channel, error, 'send');
     }
   }
 
@@ -361,19 +441,29 @@ export class HTTPConnection {
     if (channel === null || this.#state !== REQUEST_SENT || this.#response !== null || channel.isReceiving) {
       return Promise.reject(new ResponseNotReady(STATES[this.#state]));
     }
+    const exchange = this.#exchange;
+    const limits = exchange.waits.headers;
     const step = () => {
-      if (channel.phase > PHASE_HEAD && !channel.closed) return this.#accept(channel);
-      if (channel.failed) throw this.#failed(channel, channel.failure());
-      return undefined;
+      if (channel.phase > PHASE_HEAD && !channel.closed) return this.#accept(channel, exchange);
+      if (!channel.failed) return undefined;
+      const error = channel.failure();
+      throw this.#isStale(channel, exchange, error) ? STALE : this.#failed(channel, error, 'receive');
     };
     try {
-      if (this.signal?.aborted) throw this.#failed(channel, this.signal.reason);
+      const aborted = abortedOf(limits.signals);
+      if (aborted !== undefined) throw this.#failed(channel, aborted.reason);
       const response = step();
       if (response !== undefined) return Promise.resolve(response);
     } catch (error) {
-      return Promise.reject(error);
+      return error === STALE ? this.#repeat(exchange).then(() => this.getresponse()) : Promise.reject(error);
     }
-    return channel.receiving(this.#limits(), step);
+    const waiting = channel.receiving(limits, step);
+    if (this.retry_stale === 0) return waiting;
+    return waiting.catch(async (error) => {
+      if (error !== STALE) throw error;
+      await this.#repeat(exchange);
+      return this.getresponse();
+    });
   }
 
   // ---- inside: channels ----
@@ -382,21 +472,43 @@ export class HTTPConnection {
     return this.#channel === null || this.#channel.closed ? IDLE : this.#channel.core.view[VIEW_STATE];
   }
 
-  /** How long an operation may wait, and what can abort it. */
-  #limits = () => {
-    if (this.#currentLimits.seconds !== this.timeout || this.#currentLimits.signal !== this.signal) {
-      this.#currentLimits = { seconds: this.timeout, signal: this.signal };
-    }
-    return this.#currentLimits;
-  };
+  /** How long operations may wait, and what can abort them. @returns {import('./exchange.js').Waits} */
+  #waitsFor(signal) {
+    if (signal === null && this.#waits !== null) return this.#waits;
+    const timeouts = this.#timeouts ?? NO_OPTIONS;
+    const signals = [this.#signal, signal].filter((one) => one !== null);
+    const limit = (name) => ({ seconds: timeouts[name] === undefined ? this.#timeout : timeouts[name], signals });
+    const waits = {
+      lookup: timeouts.lookup ?? null,
+      connect: limit('connect'),
+      tls: limit('tls'),
+      send: limit('send'),
+      continue: limit('continue'),
+      headers: limit('headers'),
+      idle: limit('idle'),
+    };
+    if (signal === null) this.#waits = waits;
+    return waits;
+  }
 
   #attach(transport) {
-    if (this.#channel === null) this.#use(new Channel(this.#coreLimits()));
-    this.#channel.attach(transport);
+    const channel = this.#useChannel();
+    channel.attach(transport);
+    transport.onclosed = () => {
+      if (!diagnostics.closed.hasSubscribers) return;
+      diagnostics.closed.publish({ connection: this, socket: transport.socket, error: transport.error });
+    };
   }
 
   #coreLimits() {
-    return this.max_response_headers === 100 ? null : { headers: this.max_response_headers };
+    if (this.max_response_headers === 100) return this.#limits;
+    return { headers: this.max_response_headers, ...this.#limits };
+  }
+
+  /** The channel, which is made when there is none. */
+  #useChannel() {
+    if (this.#channel === null) this.#use(new Channel(this.#coreLimits()));
+    return this.#channel;
   }
 
   #use(channel) {
@@ -409,7 +521,7 @@ export class HTTPConnection {
     const channel = this.#channel;
     this.#channel = null;
     this.#held.channel = null;
-    this.#steps = [];
+    if (channel !== null && this.#exchange?.channel === channel) this.#exchange.finish();
     channel?.close();
   }
 
@@ -418,7 +530,7 @@ export class HTTPConnection {
     const channel = this.#channel;
     this.#channel = null;
     this.#held.channel = null;
-    this.#steps = [];
+    this.#exchange?.finish();
     channel.detach().release(() => channel.close());
   }
 
@@ -439,6 +551,9 @@ export class HTTPConnection {
     } else {
       channel.close();
     }
+    if (diagnostics.failed.hasSubscribers) {
+      diagnostics.failed.publish({ connection: this, request: this.#exchange, error: described });
+    }
     return described;
   }
 
@@ -446,26 +561,26 @@ export class HTTPConnection {
    * Adds what is known of the connection to an error of an operation. Errors of a caller's own making (a signal's reason,
    * what a body source threw, refused arguments) stay as they are.
    */
-  #described(error, channel, phase = error?.phase) {
-    const ours = error instanceof HTTPException || error instanceof TimeoutError || error instanceof TunnelError;
-    if (error === this.signal?.reason || !(ours || typeof error?.syscall === 'string' || error === channel?.error)) {
-      return error;
-    }
-    if (typeof error !== 'object' || !Object.isExtensible(error) || error.retry_safe !== undefined) return error;
+  #described(error, channel, phase = 'receive', ours = isOurs(error) || error === channel?.error) {
+    if (!(ours || isOurs(error)) || typeof error !== 'object' || !Object.isExtensible(error)) return error;
+    const signals = (this.#exchange?.waits ?? this.#waitsFor(null)).idle.signals;
+    if (error.retry_safe !== undefined || abortedOf(signals)?.reason === error) return error;
     const sent = channel === null ? 0 : channel.bytesSent;
     const answered = channel !== null && !channel.closed && channel.phase > PHASE_HEAD;
-    error.phase ??= phase ?? 'receive';
+    error.phase ??= phase;
     error.host ??= this.host;
     error.port ??= this.port;
     error.bytes_sent = sent;
     error.bytes_received = channel === null ? 0 : channel.bytesReceived;
     error.retry_safe = sent === 0 ? 'yes' : answered ? 'no' : 'unknown';
+    if (phase === 'tls' || String(error.code).startsWith('ERR_SSL_')) addHint(error);
     return error;
   }
 
   // ---- inside: staging ----
 
-  #start(method, url) {
+  /** Begins a request. @returns {Exchange} */
+  #start(method, url, options) {
     if (typeof method !== 'string') {
       throw argumentError(`the method must be a string, not ${kindOf(method)}`, 'ERR_INVALID_ARG_TYPE');
     }
@@ -474,16 +589,17 @@ export class HTTPConnection {
     }
     if (this.#state !== IDLE || this.#connecting !== null) throw new CannotSendRequest(STATES[this.#state]);
     this.#checkOpenable();
+    const waits = this.#waitsFor(checkSignal(options?.signal));
+    const deadline = checkSeconds('deadline', options?.deadline ?? this.deadline);
     if (this.#response?.isclosed()) this.#response = null;
     const channel = this.#channel;
     if (channel !== null && (channel.closed || (channel.transport !== null && !channel.usable))) {
       if (this.#response === null) this.#drop();
       else this.#handOver(channel, this.#response);
     }
-    this.#channel?.beginRequest();
-    this.#steps = [];
-    this.#method = method;
-    this.#url = url;
+    const exchange = new Exchange(method, url, waits);
+    exchange.deadline = deadline;
+    return exchange;
   }
 
   #checkOpenable() {
@@ -491,27 +607,55 @@ export class HTTPConnection {
   }
 
   /** Does the first step of a request on the channel, which is made when there is none. */
-  #stage(step) {
-    if (this.#channel === null) this.#use(new Channel(this.#coreLimits()));
-    const channel = this.#channel;
-    const { on_informational, debuglevel } = this;
-    channel.oninterim =
-      on_informational !== null || debuglevel > 0 ? informer(on_informational, debuglevel, channel) : null;
-    this.#setAuthority(channel);
-    this.#addStep(step);
+  #stage(exchange, step) {
+    const channel = this.#useChannel();
+    this.#prepareChannel(channel, exchange);
+    this.#addStep(exchange, step);
+    exchange.channel = channel;
+    channel.beginRequest();
+    this.#exchange = exchange;
+    if (exchange.deadline !== null) {
+      const expire = (error) => this.#expire(exchange, error);
+      exchange.limit(exchange.deadline, expire, () => this.#phaseOf(exchange));
+    }
+    if (diagnostics.requestStart.hasSubscribers) {
+      diagnostics.requestStart.publish({ connection: this, request: exchange });
+    }
   }
 
-  #addStep(step) {
+  #addStep(exchange, step) {
     step(this.#channel.core);
-    this.#steps.push(step);
+    exchange.steps.push(step);
   }
 
-  #setAuthority(channel) {
+  /** Tells the channel for whom it is. */
+  #prepareChannel(channel, exchange) {
+    const { on_informational, debuglevel } = this;
+    const listened = on_informational !== null || debuglevel > 0 || diagnostics.informational.hasSubscribers;
+    channel.oninterim = listened ? (head) => this.#informed(channel, exchange, head) : null;
     const { host, port } = this.#tunnel ?? this;
     if (channel.host === host && channel.port === port) return;
     channel.core.setAuthority(asciiHost(host), port, this.default_port);
     channel.host = host;
     channel.port = port;
+  }
+
+  /** What is done with a 1xx: it is told and printed. */
+  #informed(channel, exchange, head) {
+    const { view } = channel.core;
+    const fields = head.substring(view[VIEW_FIELDS]);
+    if (this.debuglevel > 0) {
+      print(`reply: ${reprText(head.substring(0, view[VIEW_FIELDS]))}`);
+      const lines = fields.match(/[^\n]*\n/g) ?? [];
+      print(`headers: [${lines.map((line) => reprBytes(Buffer.from(line, 'latin1'))).join(', ')}]`);
+    }
+    const response = {
+      status: view[VIEW_STATUS],
+      reason: channel.reasonIn(head),
+      headers: new HTTPMessage(listFields(fields)),
+    };
+    diagnostics.informational.publish({ connection: this, request: exchange, ...response });
+    this.on_informational?.(response);
   }
 
   /** Can what is staged go out at once? */
@@ -521,180 +665,289 @@ export class HTTPConnection {
       channel.transport !== null &&
       channel.usable &&
       this.debuglevel <= 0 &&
-      this.signal === null &&
+      this.#exchange.waits.send.signals.length === 0 &&
       !channel.transport.full &&
-      performance.now() - channel.lastActivity < PROBE_AFTER
+      this.#rested(channel) < PROBE_AFTER
     );
   }
 
-  #flush() {
+  /** For how many milliseconds nothing was received; Infinity when the server said that it closes such a connection. */
+  #rested(channel) {
+    const now = performance.now();
+    return now < channel.keptUntil ? now - channel.lastActivity : Number.POSITIVE_INFINITY;
+  }
+
+  #flush(exchange) {
     const channel = this.#channel;
     try {
+      this.#departs(channel, exchange);
       flush(channel);
+      this.#departed(channel, exchange);
       return DONE;
     } catch (error) {
-      return Promise.reject(this.#failed(channel, error));
+      if (this.#isStale(channel, exchange, error)) return this.#repeat(exchange);
+      return Promise.reject(this.#failed(channel, error, 'send'));
+    }
+  }
+
+  /** A request goes out on a channel that is connected. */
+  #departs(channel, exchange) {
+    exchange.reused = channel.requests > 0;
+    channel.requests++;
+    channel.awaited = exchange;
+    if (!exchange.repeated) this.request_count++;
+  }
+
+  /** All of a request is with the socket. */
+  #departed(channel, exchange) {
+    exchange.sent = performance.now();
+    if (diagnostics.requestSent.hasSubscribers) {
+      diagnostics.requestSent.publish({ connection: this, request: exchange, bytes_sent: channel.bytesSent });
     }
   }
 
   // ---- inside: connecting ----
 
-  #open() {
-    const { port, timeout, source_address, signal, lookup, create_connection } = this;
-    const dial = { host: asciiHost(this.host), port, timeout, source_address, signal, lookup, create_connection };
-    return open(dial, (cancel) => {
-      this.#connecting = cancel;
-    });
-  }
-
-  /** Asks the proxy for a tunnel. */
-  async #connectTunnel(transport) {
-    const { host, port, headers } = this.#tunnel;
+  /**
+   * Connects: the socket, then TLS to the proxy, the tunnel, and TLS to its end, as far as they are wanted.
+   *
+   * @returns {Promise<Transport>}
+   */
+  async #open(progress) {
+    const waits = progress.waits ?? this.#waitsFor(null);
+    const peer = asciiHost((this.#tunnel ?? this).host);
+    const secured = this[SECURED]?.(peer);
+    let first = secured; // what TLS begins with
+    if (this.#tunnel !== null) {
+      const context = this.proxy_context;
+      first = context === null ? undefined : { name: asciiHost(this.host), settings: settingsOf(context), onsession() {} };
+    }
+    const transport = await this.#dial(waits, progress, first);
+    if (first === undefined && this.#tunnel === null) return transport;
     const channel = new Channel(this.#coreLimits());
-    this.#connecting = (error) => channel.fail(error);
+    this.#cancelBy((error) => channel.abort(error));
+    transport.passing = true; // on to the channel of what is asked inside
     try {
-      channel.core.tunnel(asciiHost(host), port, headers);
-      if (this.debuglevel > 0) print(`send: ${reprBytes(channel.core.staged())}`);
-      transport.passing = true; // on to the channel of what is asked inside
       channel.attach(transport);
-      channel.flush();
-      const step = () => {
-        if (channel.phase > PHASE_HEAD) return true;
-        if (channel.failed) throw channel.failure();
-        return undefined;
-      };
-      if (step() === undefined) await channel.receiving(this.#limits(), step);
-      this.#readTunnelHead(channel);
+      if (first !== undefined) await this.#secure(channel, first, waits, progress);
+      if (this.#tunnel !== null) {
+        progress.phase = 'receive';
+        await askForTunnel(channel, { ...this.#tunnel, host: peer }, waits.headers, this.debuglevel, (response, headers) => {
+          this.#tunnelResponse = response;
+          this.#proxyHeaders = headers;
+        });
+        if (secured === undefined) channel.leaveTunnel();
+        else await this.#secure(channel, secured, waits, progress);
+      }
+      return transport;
+    } catch (error) {
+      transport.destroy();
+      throw this.#described(error, null, progress.phase, error === channel.error || error === transport.error);
     } finally {
-      this.#connecting = null;
+      this.#cancelBy(null);
       if (channel.transport !== null) channel.detach();
       transport.passing = false;
       channel.close();
     }
   }
 
-  #readTunnelHead(channel) {
-    const { view } = channel.core;
-    const head = channel.takeHead();
-    const status = view[VIEW_STATUS];
-    const reason = channel.reasonIn(head);
-    const fields = listFields(head.substring(view[VIEW_FIELDS]));
-    this.#proxyHeaders = {};
-    for (let i = 0; i < fields.length; i += 2) {
-      if (!Object.hasOwn(this.#proxyHeaders, fields[i])) {
-        Object.defineProperty(this.#proxyHeaders, fields[i], {
-          value: [],
-          enumerable: true,
-          configurable: true,
-          writable: true,
-        });
-      }
-      this.#proxyHeaders[fields[i]].push(fields[i + 1]);
+  async #secure(channel, secured, waits, progress) {
+    progress.phase = 'tls';
+    channel.transport.secured = secured;
+    await channel.startTls(secured.name, waits.tls);
+    progress.tls = performance.now();
+  }
+
+  async #dial(waits, progress, secured) {
+    const { source_address, lookup, create_connection, socket_path } = this;
+    const { signals } = waits.connect;
+    abortedOf(signals)?.throwIfAborted();
+    const dial = {
+      host: asciiHost(this.host),
+      port: this.port,
+      timeout: this.#timeout,
+      limits: { lookup: waits.lookup, connect: waits.connect.seconds },
+      source_address,
+      signal: this.#signal,
+      socket_path,
+      lookup,
+      create_connection,
+      secured,
+    };
+    const onabort = ({ target }) => this.#connecting?.(target.reason);
+    for (const signal of signals) signal.addEventListener('abort', onabort, { once: true });
+    try {
+      return await open(dial, (cancel) => this.#cancelBy(cancel), progress);
+    } finally {
+      for (const signal of signals) signal.removeEventListener('abort', onabort);
     }
-    if (this.debuglevel > 0) {
-      for (let i = 0; i < fields.length; i += 2) print(`header: ${fields[i]}: ${fields[i + 1]}`);
-    }
-    if (channel.phase !== PHASE_TUNNEL) throw new TunnelError(status, reason);
-    if (view[VIEW_RAW_LENGTH] > 0) throw coreError(UNSOLICITED);
+  }
+
+  #cancelBy(cancel) {
+    this.#connecting = cancel;
   }
 
   // ---- inside: sending ----
 
   /** Sends what is staged, and the body. */
-  async #send(body) {
+  async #send(exchange, body) {
     let channel = this.#channel;
     const { debuglevel } = this;
+    const limits = exchange.waits.send;
     try {
-      this.signal?.throwIfAborted();
-      channel = await this.#connected(channel);
+      abortedOf(limits.signals)?.throwIfAborted();
+      channel = await this.#connected(channel, exchange);
+      this.#departs(channel, exchange);
       if (debuglevel > 0) print(`send: ${reprBytes(channel.core.staged())}`);
       const { socket } = channel.transport;
-      await drained(channel, this.#limits());
+      await drained(channel, limits);
+      if (exchange.expect !== null) {
+        flush(channel);
+        await channel.awaitContinue(exchange.expect, exchange.waits.continue);
+      }
+      const wanted = exchange.expect === null || !channel.answered;
       socket.cork?.();
       let first;
       try {
         flush(channel);
-        if (body.bytes !== null) first = sendPiece(channel, body.bytes, this.#limits(), debuglevel);
+        if (wanted && body.bytes !== null) first = sendPiece(channel, body.bytes, limits, debuglevel);
       } finally {
         socket.uncork?.();
       }
       await first;
-      if (body.kind === BODY_NONE) await drained(channel, this.#limits());
-      else await sendBody(channel, body, this.#limits(), debuglevel, []);
+      if (body.kind === BODY_NONE || !wanted) await drained(channel, limits);
+      else await sendBody(channel, body, limits, debuglevel, exchange.trailers);
+      this.#departed(channel, exchange);
     } catch (error) {
-      throw this.#failed(channel, error, 'send');
+      if (this.#isStale(channel, exchange, error)) {
+        await this.#repeat(exchange);
+        return;
+      }
+      throw this.#failed(channel, error, channel.transport === null ? 'connect' : 'send');
     }
   }
 
   /** A channel that is connected and has the staged request. */
-  async #connected(channel) {
+  async #connected(channel, exchange) {
     let current = channel;
     if (current.transport !== null && !(await this.#alive(current))) {
-      const steps = this.#steps;
-      this.#drop();
-      current = new Channel(this.#coreLimits());
-      this.#use(current);
-      this.#setAuthority(current);
-      current.oninterim = channel.oninterim;
-      for (const step of steps) this.#addStep(step);
+      if (channel.abandoned) throw channel.failure();
+      this.#restage(exchange);
+      current = this.#channel;
     }
     if (current.transport === null) {
-      await this.connect();
+      this.#progress = exchange;
+      try {
+        await this.connect();
+      } finally {
+        this.#progress = null;
+      }
       if (this.#channel !== current || current.transport === null) {
-        throw new NotConnected('connect() did not set sock, or the connection was closed');
+        throw current.error ?? new NotConnected('connect() did not set sock, or the connection was closed');
       }
     }
     return current;
   }
 
+  /** Stages a request once more, on a channel that is not connected. */
+  #restage(exchange) {
+    const { steps } = exchange;
+    exchange.channel = null; // it goes on
+    this.#drop();
+    const channel = this.#useChannel();
+    this.#prepareChannel(channel, exchange);
+    exchange.channel = channel;
+    exchange.steps = [];
+    for (const step of steps) this.#addStep(exchange, step);
+  }
+
   /** Looks at a connection that rested: whatever came in meanwhile is seen when the event loop has turned. */
   async #alive(channel) {
-    if (channel.usable && performance.now() - channel.lastActivity >= PROBE_AFTER) {
+    const rested = this.#rested(channel);
+    if (rested === Number.POSITIVE_INFINITY) return false;
+    if (channel.usable && rested >= PROBE_AFTER) {
       await new Promise((resolve) => setImmediate(setImmediate, resolve));
     }
     return channel.usable && !channel.closed;
   }
 
+  /** Did a request meet a connection that the server had closed, and may it go out once more? */
+  #isStale(channel, exchange, error) {
+    return (
+      this.retry_stale > 0 &&
+      exchange.reused &&
+      !exchange.repeated &&
+      exchange.replay !== null &&
+      channel.bytesReceived === 0 &&
+      (error instanceof RemoteDisconnected || error?.code === 'ECONNRESET' || error?.code === 'EPIPE')
+    );
+  }
+
+  /** Sends a request once more, on a new connection. */
+  #repeat(exchange) {
+    exchange.repeated = true;
+    this.#response = null;
+    this.#restage(exchange);
+    return this.#send(exchange, exchange.replay);
+  }
+
+  #phaseOf(exchange) {
+    return this.#connecting === null ? exchange.channel?.phaseOfWait ?? 'receive' : exchange.phase;
+  }
+
+  /** The time of a request has run out. */
+  #expire(exchange, error) {
+    const { channel } = exchange;
+    if (this.#connecting !== null && this.#exchange === exchange) this.#connecting(error);
+    else if (channel !== null && !(channel.phase === PHASE_END && exchange.accepted)) channel.abort(error);
+  }
+
   // ---- inside: receiving ----
 
   /** The response whose head is in. */
-  #accept(channel) {
+  #accept(channel, exchange) {
     const { core } = channel;
     const result = core.exports.porthole_conn_accept(core.address);
-    if (result !== 0) throw this.#failed(channel, core.error(result));
+    if (result !== 0) throw this.#failed(channel, core.error(result), 'receive');
+    exchange.accepted = true;
+    channel.noteKeepAlive();
+    const { debuglevel } = this;
     const response = new this.response_class({
       channel,
-      limits: this.#limits,
-      method: this.#method,
-      url: this.#url,
-      debuglevel: this.debuglevel,
+      exchange,
+      debuglevel,
       owner: this,
+      describe: this.#describeForResponse,
     });
-    if (this.debuglevel > 0) {
+    if (debuglevel > 0) {
       print(`reply: ${reprText(channel.statusLine)}`);
       for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);
     }
     core.exports.porthole_conn_release(core.address);
     if (response.will_close) this.#handOver(channel, response);
     else this.#response = response;
+    if (diagnostics.responseHeaders.hasSubscribers) {
+      const { status, reason } = response;
+      diagnostics.responseHeaders.publish({ connection: this, request: exchange, response, status, reason });
+    }
     return response;
   }
+
+  #describeForResponse = (error, channel) => {
+    const described = this.#described(error, channel);
+    if (diagnostics.failed.hasSubscribers) {
+      diagnostics.failed.publish({ connection: this, request: this.#exchange, error: described });
+    }
+    return described;
+  };
 }
 
-/** What is done with a 1xx: the callback is told, and it is printed. */
-function informer(callback, debuglevel, channel) {
-  return (head) => {
-    const { view } = channel.core;
-    const fields = listFields(head.substring(view[VIEW_FIELDS]));
-    if (debuglevel > 0) {
-      print(`reply: ${reprText(head.substring(0, view[VIEW_FIELDS]))}`);
-      const lines = head.substring(view[VIEW_FIELDS]).match(/[^\n]*\n/g) ?? [];
-      print(`headers: [${lines.map((line) => reprBytes(Buffer.from(line, 'latin1'))).join(', ')}]`);
-    }
-    callback?.({
-      status: view[VIEW_STATUS],
-      reason: channel.reasonIn(head),
-      headers: new HTTPMessage(fields),
-    });
-  };
+/** @param {AbortSignal[]} signals @returns {AbortSignal | undefined} the one that is aborted */
+function abortedOf(signals) {
+  return signals.length === 0 ? undefined : signals.find(({ aborted }) => aborted);
+}
+
+/** Is it an error that the connection made, and not one of a caller? */
+function isOurs(error) {
+  return error instanceof HTTPException || error instanceof TimeoutError || typeof error?.syscall === 'string' || error?.code === 'ERR_TUNNEL';
 }

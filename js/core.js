@@ -25,12 +25,15 @@ import { wasmBytes } from './generated/core-wasm.js';
 import * as codes from './generated/errors.js';
 
 const PAGE = 65536;
-const SLOTS = 64;
+const SLOTS_MAX = 64;
+const SLOTS_SIZE = 64 * 1024 * 1024; // of all slots of an instance
 const TX_SIZE = 256 * 1024;
 const RX_SIZE = 512 * 1024;
 const TABLE_SIZE = 64 * 1024; // of the scratch area: tables of 16 bytes an entry
-const VIEW_WORDS = 25;
+const VIEW_WORDS = 26;
+const LIMIT_MAX = 16 * 1024 * 1024; // of all but the body's: what fits into memory
 
+/** The names of limits, and their numbers. */
 const LIMITS = {
   __proto__: null,
   line: LIMIT_LINE,
@@ -72,14 +75,15 @@ class Instance {
     const connSize = align(exports.porthole_conn_size());
     const slotSize = connSize + TX_SIZE + rxSize;
     const first = align(this.text + this.textSize);
-    const end = first + SLOTS * slotSize;
+    const slots = Math.max(1, Math.min(SLOTS_MAX, Math.floor(SLOTS_SIZE / slotSize)));
+    const end = first + slots * slotSize;
     const memory = exports.memory;
     memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE));
     this.bytes = Buffer.from(memory.buffer);
     this.words = new Uint32Array(memory.buffer);
     this.host.bytes = this.bytes;
     this.free = [];
-    for (let slot = SLOTS - 1; slot >= 0; slot--) this.free.push(first + slot * slotSize);
+    for (let slot = slots - 1; slot >= 0; slot--) this.free.push(first + slot * slotSize);
     this.connSize = connSize;
   }
 
@@ -178,10 +182,39 @@ export function splitParams(value) {
   return parts;
 }
 
+/**
+ * @param {unknown} limits see `limits` in the manual
+ * @returns {Record<string, number> | null} a copy
+ * @throws {TypeError} for a limit that there isn't, or a value that it can't have
+ */
+export function checkLimits(limits) {
+  if (limits === null || limits === undefined) return null;
+  if (typeof limits !== 'object') throw argumentError('limits must be an object', 'ERR_INVALID_ARG_TYPE');
+  const checked = {};
+  for (const [name, value] of Object.entries(limits)) {
+    if (LIMITS[name] === undefined) {
+      throw argumentError(`there is no limit "${name}": it must be one of ${Object.keys(LIMITS).join(', ')}`);
+    }
+    if (value === undefined || value === null) continue;
+    const body = name === 'body';
+    if (typeof value !== 'number') {
+      throw argumentError(`the limit "${name}" must be a number, not ${typeof value}`, 'ERR_INVALID_ARG_TYPE');
+    }
+    if (!(body && value === Infinity) && (!Number.isSafeInteger(value) || value < 0 || (!body && value > LIMIT_MAX))) {
+      throw argumentError(
+        `the limit "${name}" must be a whole number from 0${body ? '' : ` to ${LIMIT_MAX}`}, not ${value}`,
+      );
+    }
+    checked[name] = value;
+  }
+  return Object.freeze(checked);
+}
+
 /** One porthole_conn. */
 export class Core {
   #instance;
   #freed = false;
+  #bodyLimit; // the view has its lower half only
 
   /** @param {Record<string, number> | null} limits see `limits` in the manual; null for the defaults */
   constructor(limits) {
@@ -198,18 +231,12 @@ export class Core {
     this.view = new Uint32Array(instance.words.buffer, this.address, VIEW_WORDS);
     /** The receive buffer. */
     this.rx = instance.bytes.subarray(rx, rx + instance.rxSize);
-    for (const name in limits) this.#setLimit(name, limits[name]);
+    this.#bodyLimit = limits?.body;
+    for (const name in limits) this.#setLimit(LIMITS[name], limits[name]);
   }
 
-  #setLimit(name, value) {
-    const limit = LIMITS[name];
-    if (limit === undefined) {
-      throw argumentError(`there is no limit "${name}": it must be one of ${Object.keys(LIMITS).join(', ')}`);
-    }
-    if (value === Infinity && limit === LIMIT_BODY) return;
-    if (!Number.isSafeInteger(value) || value < 0 || (limit !== LIMIT_BODY && value > 0x7fffffff)) {
-      throw argumentError(`the limit "${name}" must be a whole number from 0, not ${String(value)}`);
-    }
+  #setLimit(limit, value) {
+    if (value === Infinity) return;
     this.exports.porthole_conn_set_limit(this.address, limit, value >>> 0, Math.floor(value / 2 ** 32));
   }
 
@@ -223,7 +250,8 @@ export class Core {
 
   /** The error for a code that a call answered with. */
   error(number, details = {}) {
-    return coreError(number, { limit: this.view[VIEW_LIMIT], ...details });
+    const limit = number === codes.BODY_TOO_LARGE ? this.#bodyLimit : this.view[VIEW_LIMIT];
+    return coreError(number, { limit, ...details });
   }
 
   /** @param {string} host ASCII @param {number} port @param {number} defaultPort */
@@ -333,6 +361,19 @@ export class Core {
       flags,
     );
     if (error !== 0) throw this.error(error);
+  }
+
+  /** porthole_conn_start_tls @returns {number} 0, WANT_READ or an error */
+  startTls(name, flags) {
+    const at = this.#instance.writeText(name);
+    return this.exports.porthole_conn_start_tls(this.address, at, name.length, flags);
+  }
+
+  /** porthole_conn_check_trailers @throws for one that can't be sent */
+  checkTrailers(trailers) {
+    this.#writeFields('', trailers);
+    const error = this.exports.porthole_conn_check_trailers(this.address, this.#instance.table, trailers.length >> 1);
+    if (error !== 0) throw this.#refused(error, '', '', trailers);
   }
 
   /** porthole_conn_tunnel */

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Making the transport of a connection, within its time.
+// Making the transport of a connection, within its time: the name is looked up, and its addresses are tried as "Happy
+// Eyeballs" says (RFC 8305): one after the other at short intervals, families in turn, none given up before another one
+// is connected.
 
+import dns from 'node:dns';
 import net from 'node:net';
 import { Transport } from '../bindings/node/transport.js';
 import { argumentError, TimeoutError } from './errors.js';
 import { kindOf } from './headers.js';
+
+/** Milliseconds until the next address is tried beside those before (RFC 8305 section 5). */
+const ATTEMPT_DELAY = 250;
+const TIMER_MAX = 0x7fffffff;
 
 /** @param {unknown} value @returns {boolean} */
 export function isDuplex(value) {
@@ -16,29 +23,186 @@ export function isDuplex(value) {
  * @typedef {object} Dial
  * @property {string} host ASCII
  * @property {number} port
- * @property {number | null} timeout seconds
+ * @property {number | null} timeout seconds, as `create_connection` is told
+ * @property {{lookup: number | null, connect: number | null}} limits seconds; a look-up without one counts as connecting
  * @property {[string, number] | null} source_address
  * @property {AbortSignal | null} signal
+ * @property {string | null} socket_path
  * @property {Function | null} lookup as in net.connect
  * @property {Function | null} create_connection
+ * @property {object | undefined} secured see Transport.connect
  */
 
-async function make(dial, setPhase) {
-  const { host, port, timeout, source_address, signal, lookup, create_connection } = dial;
-  if (create_connection !== null) {
-    const socket = await create_connection({ host, port, timeout, source_address, signal });
-    if (isDuplex(socket)) return new Transport(socket, false);
-    throw argumentError(`create_connection must give a Duplex, not ${kindOf(socket)}`, 'ERR_INVALID_ARG_TYPE');
+/** One attempt to get a transport: what it waits for, and what can end it. */
+class Attempt {
+  /** Errors of the addresses that were tried. */
+  errors = [];
+  /** Sockets that are connecting, by address. */
+  pending = new Map();
+
+  #started = performance.now();
+  #timer;
+  #end;
+  #over = false;
+
+  constructor(progress) {
+    this.progress = progress;
+    /** Rejects when the attempt is ended from outside. */
+    this.ended = new Promise((_resolve, reject) => {
+      this.#end = reject;
+    });
+    this.ended.catch(() => {}); // an end that comes when nobody waits any more is no failure
   }
-  const options = { host, port };
-  if (lookup !== null) options.lookup = lookup;
+
+  get over() {
+    return this.#over;
+  }
+
+  cancel = (error) => {
+    this.finish();
+    this.#end(error);
+  };
+
+  /** Starts the time of what comes next. @param {number | null} seconds */
+  limit(seconds) {
+    clearTimeout(this.#timer);
+    if (seconds === null) return;
+    const since = performance.now();
+    this.#timer = setTimeout(() => {
+      const now = performance.now();
+      const error = new TimeoutError(this.progress.phase, seconds, (now - since) / 1000);
+      const waiting = [...this.pending.keys()].map((address) => this.#unanswered(address, seconds, now));
+      if (this.errors.length + waiting.length > 1) error.errors = [...this.errors, ...waiting];
+      this.cancel(error);
+    }, Math.min(seconds * 1000, TIMER_MAX));
+    this.#timer.unref();
+  }
+
+  #unanswered(address, seconds, now) {
+    const error = new TimeoutError('connect', seconds, (now - this.#started) / 1000);
+    return Object.assign(error, { address });
+  }
+
+  finish() {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    for (const transport of this.pending.values()) transport.destroy();
+    this.pending.clear();
+  }
+}
+
+/** All addresses of a name. @returns {Promise<Array<{address: string, family: number}>>} */
+function lookUp(host, lookup) {
+  return new Promise((resolve, reject) => {
+    const done = (error, found, family) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      const list = Array.isArray(found) ? found : [{ address: found, family }];
+      const addresses = list.map(({ address }) => ({ address, family: net.isIP(address) }));
+      const wrong = addresses.find((entry) => entry.family === 0);
+      if (addresses.length > 0 && wrong === undefined) {
+        resolve(addresses);
+      } else {
+        const what = wrong === undefined ? 'no address' : `${JSON.stringify(wrong.address)}, which is no IP address`;
+        reject(Object.assign(new Error(`lookup of ${host} gave ${what}`), { code: 'ENOTFOUND', syscall: 'lookup', hostname: host }));
+      }
+    };
+    lookup(host, { all: true, family: 0, hints: 0 }, done);
+  });
+}
+
+/** The order in which addresses are tried: the families in turn (RFC 8305 section 4), of the source's family if any are. */
+function inTurn(addresses, source) {
+  const wanted = source === null ? 0 : net.isIP(source[0]);
+  const possible = addresses.filter(({ family }) => family === wanted);
+  const rest = possible.length > 0 ? possible : [...addresses];
+  const ordered = [];
+  while (rest.length > 0) {
+    const last = ordered.at(-1)?.family;
+    const other = rest.findIndex(({ family }) => family !== last);
+    ordered.push(...rest.splice(Math.max(other, 0), 1));
+  }
+  return [...new Set(ordered.map(({ address }) => address))];
+}
+
+/** The error when no address could be reached. */
+function unreachable(errors) {
+  if (errors.length === 1) return errors[0];
+  const texts = errors.map((error) => error.message).join('; ');
+  const { code, errno, syscall, address, port } = errors[0];
+  return Object.assign(new AggregateError(errors, texts), { code, errno, syscall, address, port });
+}
+
+/** Connects to the first of some addresses that answers. @returns {Promise<Transport>} */
+function race(addresses, options, secured, attempt) {
+  return new Promise((resolve, reject) => {
+    let next = 0;
+    let timer;
+    const start = () => {
+      clearTimeout(timer);
+      if (attempt.over || next === addresses.length) return;
+      const address = addresses[next++];
+      const transport = Transport.connect({ ...options, host: address }, secured);
+      attempt.pending.set(address, transport);
+      transport.connected().then(
+        () => {
+          if (!attempt.pending.delete(address)) return; // another one was first, or nobody waits any more
+          clearTimeout(timer);
+          for (const slower of attempt.pending.values()) slower.destroy();
+          attempt.pending.clear();
+          resolve(transport);
+        },
+        (error) => {
+          if (!attempt.pending.delete(address)) return;
+          attempt.errors.push(error);
+          if (next === addresses.length && attempt.pending.size === 0) reject(unreachable(attempt.errors));
+          else start();
+        },
+      );
+      if (next < addresses.length) {
+        timer = setTimeout(start, ATTEMPT_DELAY);
+        timer.unref();
+      }
+    };
+    attempt.ended.catch(() => clearTimeout(timer));
+    start();
+  });
+}
+
+async function created(dial) {
+  const { host, port, timeout, source_address, signal, create_connection } = dial;
+  const socket = await create_connection({ host, port, timeout, source_address, signal });
+  if (isDuplex(socket)) return new Transport(socket, false);
+  throw argumentError(`create_connection must give a Duplex, not ${kindOf(socket)}`, 'ERR_INVALID_ARG_TYPE');
+}
+
+async function make(dial, attempt) {
+  const { progress } = attempt;
+  const { host, port, limits, source_address, socket_path, secured } = dial;
+  attempt.limit(limits.connect);
+  if (dial.create_connection !== null) {
+    const transport = await created(dial);
+    if (attempt.over) {
+      transport.destroy();
+    } else {
+      attempt.pending.set('', transport);
+      await transport.connected();
+    }
+    return transport;
+  }
+  if (socket_path !== null) return race([undefined], { path: socket_path }, secured, attempt);
+  const options = { port };
   if (source_address !== null) [options.localAddress, options.localPort] = source_address;
-  const transport = Transport.connect(options);
-  if (net.isIP(host) === 0) {
-    setPhase('lookup');
-    transport.socket.once('lookup', () => setPhase('connect'));
-  }
-  return transport;
+  if (net.isIP(host) !== 0) return race([host], options, secured, attempt);
+  progress.phase = 'lookup';
+  if (limits.lookup !== null) attempt.limit(limits.lookup);
+  const addresses = await lookUp(host, dial.lookup ?? dns.lookup);
+  progress.lookup = performance.now();
+  progress.phase = 'connect';
+  if (limits.lookup !== null) attempt.limit(limits.connect);
+  return race(inTurn(addresses, source_address), options, secured, attempt);
 }
 
 /**
@@ -46,42 +210,21 @@ async function make(dial, setPhase) {
  *
  * @param {Dial} dial
  * @param {(cancel: ((error: Error) => void) | null) => void} cancellable told how to end the attempt, and when it is over
+ * @param {{phase: string, lookup: number | null, connect: number | null}} progress receives what is under way, and when
+ *   each was done
  * @returns {Promise<Transport>} connected
  */
-export async function open(dial, cancellable) {
-  const { signal, timeout } = dial;
-  signal?.throwIfAborted();
-  const started = performance.now();
-  let phase = 'connect';
-  let transport = null;
-  let timer;
-  let cancel;
-  const ended = new Promise((_resolve, reject) => {
-    cancel = reject;
-  });
-  ended.catch(() => {}); // an end that comes when nobody waits any more is no failure
-  if (timeout !== null) {
-    const expire = () => cancel(new TimeoutError(phase, timeout, (performance.now() - started) / 1000));
-    timer = setTimeout(expire, Math.min(timeout * 1000, 0x7fffffff));
-    timer.unref();
-  }
-  const onabort = () => cancel(signal.reason);
-  signal?.addEventListener('abort', onabort, { once: true });
-  cancellable(cancel);
-  const making = make(dial, (name) => {
-    phase = name;
-  });
+export async function open(dial, cancellable, progress) {
+  const attempt = new Attempt(progress);
+  progress.phase = 'connect';
+  cancellable(attempt.cancel);
   try {
-    transport = await Promise.race([making, ended]);
-    await Promise.race([transport.connected(), ended]);
+    const transport = await Promise.race([make(dial, attempt), attempt.ended]);
+    attempt.pending.clear();
+    progress.connect = performance.now();
     return transport;
-  } catch (error) {
-    if (transport !== null) transport.destroy();
-    else making.then((late) => late.destroy(), () => {});
-    throw error;
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onabort);
+    attempt.finish();
     cancellable(null);
   }
 }

@@ -176,6 +176,21 @@ const classes = {
   Error,
 };
 
+/** Which limit was passed, as the option `limits` names it. */
+const limits = {
+  __proto__: null,
+  STATUS_LINE_TOO_LONG: 'line',
+  HEADER_LINE_TOO_LONG: 'line',
+  CHUNK_LINE_TOO_LONG: 'line',
+  TRAILER_LINE_TOO_LONG: 'line',
+  TOO_MANY_HEADERS: 'headers',
+  TOO_MANY_TRAILERS: 'trailers',
+  HEAD_TOO_LARGE: 'head',
+  TOO_MANY_INTERIM: 'interim',
+  EXTENSIONS_TOO_LARGE: 'chunk_extension',
+  BODY_TOO_LARGE: 'body',
+};
+
 /**
  * A TypeError for an argument, with Node's `code`.
  *
@@ -218,6 +233,8 @@ export function coreError(number, details = {}) {
     default: {
       const error = new classes[entry.class](message);
       error.code = entry.code;
+      const limit = limits[entry.name];
+      if (limit !== undefined) Object.assign(error, { limit_name: limit, limit: details.limit });
       return error;
     }
   }

@@ -24,5 +24,15 @@ export {
   UnknownTransferEncoding,
 } from './errors.js';
 export * from './generated/status.js';
+export { HTTPSConnection } from './https.js';
 export { HTTPMessage } from './message.js';
+export { proxy_from_environment } from './proxy.js';
 export { HTTPResponse } from './response.js';
+export {
+  _create_unverified_context,
+  CERT_NONE,
+  CERT_OPTIONAL,
+  CERT_REQUIRED,
+  create_default_context,
+  SSLContext,
+} from './tls.js';

@@ -3,6 +3,7 @@
 // HTTPResponse: the head, and the ways to read the body.
 
 import { listFields } from './core.js';
+import * as diagnostics from './diagnostics.js';
 import { argumentError } from './errors.js';
 import {
   CHUNKED,
@@ -57,18 +58,20 @@ export class HTTPResponse {
   #trailerText = '';
   #open = true;
   #error = null; // what every further read raises
-  #limits;
+  #exchange;
+  #describe; // adds what is known of the connection to an error
   #waiting = null; // the read that waits, as a promise
   #stream = null;
 
   /**
    * @param {object} source what the connection knows; not for use outside of porthole
    */
-  constructor({ channel, limits, method, url, debuglevel, owner }) {
+  constructor({ channel, exchange, debuglevel, owner = null, describe = (error) => error }) {
     const { view } = channel.core;
     this.#channel = channel;
     this.#view = view;
-    this.#limits = limits;
+    this.#exchange = exchange;
+    this.#describe = describe;
     this.#flags = view[VIEW_FLAGS];
     this.#head = channel.takeHead();
     this.#fields = view[VIEW_FIELDS];
@@ -76,9 +79,9 @@ export class HTTPResponse {
     /** Keeps the connection from being collected while its response is read. @private */
     this._owner = owner;
     /** @private */
-    this._method = method;
+    this._method = exchange.method;
     /** The URL of the request. */
-    this.url = url;
+    this.url = exchange.url;
     /** Above 0 what is read is printed. */
     this.debuglevel = debuglevel;
     /** Status code. */
@@ -110,6 +113,26 @@ export class HTTPResponse {
   /** The headers. @returns {HTTPMessage} */
   get msg() {
     return this.headers;
+  }
+
+  /** The headers as they were received: name, value, name, value, … @returns {string[]} */
+  get raw_headers() {
+    return listFields(this.#head.substring(this.#fields));
+  }
+
+  /** Did the connection carry a request before this one? */
+  get reused() {
+    return this.#exchange.reused;
+  }
+
+  /**
+   * When things happened, in milliseconds since the request began; null for what did not, or not yet.
+   *
+   * @returns {{lookup: number | null, connect: number | null, tls: number | null, sent: number | null,
+   *   first_byte: number | null, end: number | null}}
+   */
+  get timings() {
+    return this.#exchange.timings;
   }
 
   /** The trailer section of a chunked body, once it has been read to its end. @returns {HTTPMessage} */
@@ -378,7 +401,7 @@ export class HTTPResponse {
 
   /** Waits until `step` gives a result. */
   #wait(step) {
-    const promise = this.#channel.receiving(this.#limits(), () => {
+    const promise = this.#channel.receiving(this.#exchange.waits.idle, () => {
       try {
         const result = step();
         if (result !== undefined) this.#waiting = null;
@@ -416,6 +439,11 @@ export class HTTPResponse {
   #finish() {
     const channel = this.#channel;
     this.#open = false;
+    this.#exchange.finish();
+    if (diagnostics.responseEnd.hasSubscribers) {
+      const request = this.#exchange;
+      diagnostics.responseEnd.publish({ connection: this._owner, request, response: this, timings: request.timings });
+    }
     if (channel.closed) return;
     const length = this.#view[VIEW_TRAILER_LENGTH];
     if (length > 0 && this.#complete) {
@@ -437,10 +465,10 @@ export class HTTPResponse {
       const bytes = partial();
       if (bytes.length > 0) error.partial = bytes;
     }
-    this.#error = error;
+    this.#error = this.#describe(error, channel);
     this.#finish();
     channel.close();
-    return error;
+    return this.#error;
   }
 
   /**

@@ -4,6 +4,7 @@
 
 import { print, reprBytes } from './debug.js';
 import { PHASE_HEAD } from './generated/abi.js';
+import { flatHeaders } from './headers.js';
 
 /** Large pieces are handed over in parts of this size, so that progress is seen. */
 const PART = 256 * 1024;
@@ -134,7 +135,7 @@ export async function eachPiece(channel, body, limits, send) {
  * @param {import('./body.js').Body} body
  * @param {object} limits
  * @param {number} debuglevel
- * @param {string[]} trailers name, value, …
+ * @param {string[] | (() => any) | null} trailers name, value, …, or a function that gives headers once the body is sent
  */
 export async function sendBody(channel, body, limits, debuglevel, trailers) {
   if (debuglevel > 0 && body.readable !== '') {
@@ -144,7 +145,12 @@ export async function sendBody(channel, body, limits, debuglevel, trailers) {
   if (body.pieces !== null) {
     await eachPiece(channel, body, limits, (piece) => sendPiece(channel, piece, limits, debuglevel));
   }
-  endBody(channel, debuglevel, trailers);
+  let fields = trailers ?? [];
+  if (typeof trailers === 'function' && !channel.answered) {
+    const given = trailers();
+    fields = flatHeaders(typeof given?.then === 'function' ? await channel.unlessAnswered(given, limits) : given);
+  }
+  endBody(channel, debuglevel, fields);
   await drained(channel, limits);
 }
 

@@ -3,7 +3,7 @@
 // The host of an instance on Node: the imports of porthole_host_v1 (host.h) over transports. It never waits: what can't
 // be done at once answers WANT_READ or WANT_WRITE, and the transport tells its owner when to call again.
 
-import { READABLE, WRITABLE } from '../../js/generated/abi.js';
+import { READABLE, TLS_ALPN_HTTP1, WRITABLE } from '../../js/generated/abi.js';
 import {
   HOST_BAD_HANDLE,
   HOST_CLOSED,
@@ -24,7 +24,7 @@ export class Host {
     this.bytes = Buffer.alloc(0);
     this.imports = {
       porthole_host_open: (host, length, port) => this.#open(host, length, port),
-      porthole_host_start_tls: () => HOST_OTHER,
+      porthole_host_start_tls: (handle, name, length, flags) => this.#startTls(handle, name, length, flags),
       porthole_host_send: (handle, data, length) => this.#send(handle, data, length),
       porthole_host_recv: (handle, buffer, capacity) => this.#recv(handle, buffer, capacity),
       porthole_host_wait: (handle, interest) => this.#wait(handle, interest),
@@ -64,6 +64,14 @@ export class Host {
       this.#lastError = error.message;
     };
     return this.add(transport);
+  }
+
+  #startTls(handle, name, length, flags) {
+    const transport = this.#transports.get(handle);
+    if (transport === undefined) return HOST_BAD_HANDLE;
+    if (!this.#inside(name, length)) return HOST_OTHER;
+    const text = this.bytes.latin1Slice(name >>> 0, (name >>> 0) + (length >>> 0));
+    return transport.startTls(text, (flags & TLS_ALPN_HTTP1) !== 0);
   }
 
   #send(handle, data, length) {

@@ -6,9 +6,15 @@
 // memory that a receive left pending, or into a view that a reader offers, with no Readable in between. Whenever neither
 // is at hand (the guest has no room, the socket is paused, the transport has changed its owner) a spare buffer is handed
 // out instead, and what lands there is queued. A buffer that was handed out is the kernel's until the next callback.
+//
+// A TLS socket that is made by `connect` is read the same way: then it is OpenSSL that fills the buffers, a record at a
+// time, also after the socket was paused. As every read asks for its buffer, none is filled twice. Where TLS goes around a
+// socket that is there already (in a tunnel, or over a Duplex) node:tls offers no `onread`: that is read as a stream.
 
 import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
+import { UnknownProtocol } from '../../js/errors.js';
 import {
   HOST_ABORTED,
   HOST_BUSY,
@@ -19,11 +25,14 @@ import {
   HOST_REFUSED,
   HOST_RESET,
   HOST_TIMED_OUT,
+  HOST_TLS_HANDSHAKE,
+  HOST_TLS_VERIFY,
   HOST_UNREACHABLE,
   WANT_READ,
 } from '../../js/generated/errors.js';
 
 const SPARE_SIZE = 64 * 1024;
+const ALPN = ['http/1.1'];
 
 const codes = {
   __proto__: null,
@@ -50,6 +59,31 @@ export function hostCode(error) {
   return codes[error?.code] ?? HOST_OTHER;
 }
 
+/** The PORTHOLE_HOST_* code of an error during a handshake: OpenSSL's reasons are no system errors. */
+function handshakeCode(error) {
+  const { code } = error;
+  if (codes[code] !== undefined) return codes[code];
+  const protocol = code === undefined || code.startsWith('ERR_SSL_') || code.startsWith('ERR_HTTP_') || code === 'EPROTO';
+  return protocol ? HOST_TLS_HANDSHAKE : HOST_TLS_VERIFY;
+}
+
+/**
+ * @typedef {object} Secured
+ * @property {import('node:tls').ConnectionOptions} settings
+ * @property {(session: Buffer) => void} onsession told of each session that can be resumed
+ */
+
+/**
+ * What was agreed on in a TLS handshake.
+ *
+ * @typedef {object} Security
+ * @property {string} protocol such as `TLSv1.3`
+ * @property {string} cipher OpenSSL's name
+ * @property {string | null} alpn
+ * @property {import('node:crypto').X509Certificate | undefined} certificate
+ * @property {boolean} reused was a session resumed?
+ */
+
 /**
  * @callback Offer
  * @returns {Uint8Array | null} memory to read into instead of the guest's, or null
@@ -66,6 +100,10 @@ export class Transport {
   offer = () => null;
   /** Told how much came into offered memory. @type {(length: number) => void} */
   onpassed = () => {};
+  /** Called when the socket is closed. @type {() => void} */
+  onclosed = () => {};
+  /** How TLS is spoken when it is started. @type {Secured} */
+  secured = { settings: {}, onsession: () => {} };
 
   /** @type {import('node:stream').Duplex} */
   socket;
@@ -75,6 +113,8 @@ export class Transport {
   error;
   bytesReceived = 0;
   bytesSent = 0;
+  /** Of TLS, once it is there. @type {Security | null} */
+  security = null;
   /** Set while the owner is not the last one: the guest's memory is not handed out then, as it will be given back. */
   passing = false;
 
@@ -91,6 +131,7 @@ export class Transport {
   #queue = []; // bytes that came elsewhere
   #ended = false;
   #paused = false;
+  #handshake = 1; // what startTls answers next: 1 is for "begin one"
   #own; // read by onread
   #released = false;
   #freed = null;
@@ -105,15 +146,21 @@ export class Transport {
    * Begins a connection.
    *
    * @param {object} options those of net.connect; how long it may take is the caller's to watch
+   * @param {{name: string} & Secured} [secured] begin TLS with this peer as soon as the socket is connected: `startTls`
+   *   has to follow, to wait for it
    * @returns {Transport} at once; `connected()` tells when it is there
    */
-  static connect(options) {
+  static connect(options, secured = undefined) {
     const transport = new Transport(undefined, true);
-    const onread = {
-      buffer: () => transport.#nextBuffer(),
-      callback: (length) => transport.#read(length),
-    };
-    transport.#adopt(net.connect({ allowHalfOpen: true, noDelay: true, ...options, onread }));
+    const onread = { buffer: () => transport.#nextBuffer(), callback: (length) => transport.#read(length) };
+    const all = { allowHalfOpen: true, noDelay: true, ...options, onread };
+    if (secured === undefined) {
+      transport.#adopt(net.connect(all));
+    } else {
+      transport.secured = secured;
+      transport.#handshake = WANT_READ;
+      transport.#adopt(transport.#connectTls(all, secured.name, true));
+    }
     return transport;
   }
 
@@ -126,18 +173,86 @@ export class Transport {
     if (!this.#own) socket.on('data', this.#ondata);
   }
 
-  /**
-   * Lets go of the socket: it is somebody else's now, who reads it as any stream.
-   *
-   * @param {() => void} freed called once the kernel can't write into the guest's memory any more
-   */
-  release(freed) {
+  #leave() {
     const { socket } = this;
     socket.off('error', this.#onerror);
     socket.off('close', this.#onclose);
     socket.off('drain', this.#ondrain);
     socket.off('end', this.#onend);
     socket.off('data', this.#ondata);
+    return socket;
+  }
+
+  /**
+   * porthole_host_start_tls: TLS goes around the socket, as `secured` says.
+   *
+   * @param {string} name of the peer: a name, which is sent as SNI, or an address, which is not
+   * @param {boolean} http1 offer http/1.1 by ALPN, and take no other protocol
+   * @returns {number} 0 when it is done; WANT_READ, then `onreadable` tells when to ask again; a PORTHOLE_HOST_* code
+   */
+  startTls(name, http1) {
+    if (this.failure !== undefined) return this.failure;
+    if (this.#handshake === WANT_READ) return WANT_READ;
+    if (this.#handshake === 0) {
+      this.#handshake = 1;
+      return 0;
+    }
+    if (this.readable) return HOST_OTHER; // said in clear: it has no place inside
+    const inner = this.#leave();
+    inner.on('error', this.#onerror);
+    this.#pendingLength = 0;
+    this.#handshake = WANT_READ;
+    this.#own = false;
+    try {
+      this.#adopt(this.#connectTls({ socket: inner }, name, http1));
+    } catch (error) {
+      this.socket = inner;
+      this.#onerror(error);
+      return this.failure;
+    }
+    return WANT_READ;
+  }
+
+  #connectTls(options, name, http1) {
+    const { settings, onsession } = this.secured;
+    const socket = tls.connect({
+      servername: net.isIP(name) === 0 ? name : '',
+      ...(http1 ? { ALPNProtocols: ALPN } : null),
+      ...settings,
+      host: name,
+      ...options,
+    });
+    socket.once('secureConnect', () => this.#secured(socket, http1));
+    socket.on('session', onsession);
+    return socket;
+  }
+
+  #secured(socket, http1) {
+    const alpn = socket.alpnProtocol || null;
+    if (http1 && alpn !== null && alpn !== 'http/1.1') {
+      const error = new UnknownProtocol(alpn);
+      error.message = `the server speaks ${alpn}, which it picked by ALPN, and not http/1.1`;
+      socket.destroy(error);
+      return;
+    }
+    this.security = {
+      protocol: socket.getProtocol(),
+      cipher: socket.getCipher().name,
+      alpn,
+      certificate: socket.getPeerX509Certificate(),
+      reused: socket.isSessionReused(),
+    };
+    this.#handshake = 0;
+    this.onreadable();
+  }
+
+  /**
+   * Lets go of the socket: it is somebody else's now, who reads it as any stream.
+   *
+   * @param {() => void} freed called once the kernel can't write into the guest's memory any more
+   */
+  release(freed) {
+    const socket = this.#leave();
     for (const bytes of this.#queue.splice(0)) {
       if (this.#own) socket.push(bytes);
       else socket.unshift(bytes);
@@ -307,7 +422,7 @@ export class Transport {
   #onerror = (error) => {
     if (this.failure !== undefined) return;
     this.error = error;
-    this.failure = hostCode(error);
+    this.failure = this.#handshake === WANT_READ ? handshakeCode(error) : hostCode(error);
     this.onfailure(error);
     this.onreadable();
     this.ondrain();
@@ -319,6 +434,7 @@ export class Transport {
       this.onreadable();
     }
     this.ondrain();
+    this.onclosed();
   };
 
   #ondrain = () => this.ondrain();

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// An exchange: one request and its response, with what is known of both: when things happened, how long they may take,
+// what can abort them, and what is needed to send the request again.
+
+import { TimeoutError } from './errors.js';
+
+const TIMER_MAX = 0x7fffffff;
+
+/**
+ * How long the operations of an exchange may wait, and what can end them.
+ *
+ * @typedef {object} Waits
+ * @property {import('./channel.js').Limits} tls
+ * @property {import('./channel.js').Limits} send
+ * @property {import('./channel.js').Limits} continue
+ * @property {import('./channel.js').Limits} headers
+ * @property {import('./channel.js').Limits} idle
+ */
+
+export class Exchange {
+  /** What was staged, to be staged again on another channel. @type {Array<(core: import('./core.js').Core) => void>} */
+  steps = [];
+  /** The body, when it can be sent once more. @type {import('./body.js').Body | null} */
+  replay = null;
+  /** Was it sent once more already? */
+  repeated = false;
+  /** Had the connection carried a request before? */
+  reused = false;
+  /** Was its response handed out? */
+  accepted = false;
+  /** How many seconds to wait for a 100 before the body is sent; null for not at all. */
+  expect = null;
+  /** Trailers: name, value, …, or a function that gives some. */
+  trailers = null;
+  /** Seconds for all of it, or null. */
+  deadline = null;
+  /** What connecting is at: the phase of its errors. */
+  phase = 'connect';
+  /** The channel that it was sent on. @type {import('./channel.js').Channel | null} */
+  channel = null;
+
+  // When things happened, in milliseconds of performance.now(); null for what did not.
+  started = performance.now();
+  lookup = null;
+  connect = null;
+  tls = null;
+  sent = null;
+  firstByte = null;
+  end = null;
+
+  #timer = null;
+
+  /** @param {string} method @param {string} url @param {Waits} waits */
+  constructor(method, url, waits) {
+    this.method = method;
+    this.url = url;
+    this.waits = waits;
+  }
+
+  /** Milliseconds from the start of the request. */
+  get timings() {
+    const since = (time) => (time === null ? null : time - this.started);
+    return {
+      lookup: since(this.lookup),
+      connect: since(this.connect),
+      tls: since(this.tls),
+      sent: since(this.sent),
+      first_byte: since(this.firstByte),
+      end: since(this.end),
+    };
+  }
+
+  /**
+   * Sets the time for all of it.
+   *
+   * @param {number} seconds
+   * @param {(error: TimeoutError) => void} expire called when it has run out before `finish`
+   * @param {() => string} phase what is waited for then
+   */
+  limit(seconds, expire, phase) {
+    const run = () => {
+      const elapsed = performance.now() - this.started;
+      if (elapsed < seconds * 1000 - 1) {
+        this.#arm(run, seconds * 1000 - elapsed);
+      } else {
+        this.#timer = null;
+        expire(new TimeoutError(phase(), seconds, elapsed / 1000, 'deadline'));
+      }
+    };
+    this.#arm(run, seconds * 1000);
+  }
+
+  #arm(run, milliseconds) {
+    this.#timer = setTimeout(run, Math.min(milliseconds, TIMER_MAX));
+    this.#timer.unref();
+  }
+
+  /** It is over, whole or not. */
+  finish() {
+    this.end ??= performance.now();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
