@@ -316,10 +316,11 @@ export class Channel {
   async startTls(name, limits) {
     const { core } = this;
     const step = () => {
+      if (this.#closed || this.error !== undefined) throw this.failure();
       const result = core.startTls(name, TLS_ALPN_HTTP1);
       if (result === 0) return true;
-      if (result === WANT_READ && !this.#closed) return undefined;
-      throw this.error ?? core.error(result);
+      if (result === WANT_READ) return undefined;
+      throw this.failure() ?? core.error(result);
     };
     this.#handshaking = true;
     try {

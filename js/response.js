@@ -165,7 +165,7 @@ export class HTTPResponse {
    * @returns {Promise<Buffer>} empty after the end
    */
   read(amt = null) {
-    if (amt === null && this.#open && this.#waiting === null && this.#error === null && this.#complete) {
+    if (amt === null && this.#free && this.#complete) {
       // All of it is there: the usual case for small bodies.
       const size = this.#channel.available;
       const bytes = Buffer.allocUnsafe(size);
@@ -187,7 +187,7 @@ export class HTTPResponse {
    * @returns {Promise<number>} bytes read; 0 after the end
    */
   readinto(view) {
-    if (view instanceof Uint8Array && this.#open && this.#waiting === null && this.#error === null) {
+    if (view instanceof Uint8Array && this.#free) {
       const channel = this.#channel;
       const size = view.length;
       if (size > 0 && channel.available >= size) {
@@ -385,6 +385,21 @@ export class HTTPResponse {
 
   // ---- inside ----
 
+  /** Is nothing in the way of taking bytes that are at hand? */
+  get #free() {
+    return this.#open && this.#waiting === null && this.#error === null && this.#exchange.waits.idle.signals.length === 0;
+  }
+
+  /** Ends the response when a signal was aborted since the last operation. */
+  #heed() {
+    const aborted = this.#open ? this.#exchange.waits.idle.signals.find((signal) => signal.aborted) : undefined;
+    if (aborted === undefined) return;
+    this.#error = aborted.reason;
+    this.#channel.abort(aborted.reason);
+    this.#finish();
+    this.#channel.close();
+  }
+
   /** Begins an operation, after the one that waits. */
   #begin(operation) {
     if (this.#waiting !== null) {
@@ -392,6 +407,7 @@ export class HTTPResponse {
       return this.#waiting.then(next, next);
     }
     try {
+      this.#heed();
       const result = operation();
       return result instanceof Promise ? result : Promise.resolve(result);
     } catch (error) {
