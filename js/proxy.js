@@ -7,9 +7,12 @@ import { argumentError, InvalidURL } from './errors.js';
 
 const PORTS = { __proto__: null, http: 1080, https: 443 };
 
-/** A variable, in lower case first; curl reads HTTP_PROXY in lower case only, as CGI makes one of a request's header. */
+/**
+ * A variable, in lower case first, an empty one as if it were not there. curl reads HTTP_PROXY in lower case only, as CGI
+ * makes such a variable of a request's header.
+ */
 function variable(env, name) {
-  return env[name] ?? (name === 'http_proxy' ? undefined : env[name.toUpperCase()]) ?? '';
+  return env[name] || (name === 'http_proxy' ? undefined : env[name.toUpperCase()]) || '';
 }
 
 /** Is an address inside of a network such as 10.0.0.0/8? */
@@ -77,13 +80,11 @@ export function proxy_from_environment(url, env = process.env) {
     throw new InvalidURL(`not a URL: ${JSON.stringify(String(url))}`, { cause });
   }
   const scheme = target.protocol.slice(0, -1);
-  const names = [`${scheme}_proxy`, 'all_proxy'];
   const host = target.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '').toLowerCase();
   if (host === '' || excluded(env, host)) return null;
-  for (const name of names) {
+  for (const name of [`${scheme}_proxy`, 'all_proxy']) {
     const text = variable(env, name).trim();
     if (text !== '') return readProxy(text, name);
-    if (env[name] !== undefined) return null; // empty: no proxy for this scheme
   }
   return null;
 }

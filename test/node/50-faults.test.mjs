@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { HTTPConnection, NotConnected } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
+import { withSilentPort } from '../support/silent-port.mjs';
 
 const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
 
@@ -46,30 +47,12 @@ test('a create_connection that never ends is a timeout in phase connect', async 
   assert.equal(connection.sock, null);
 });
 
-test('a peer that does not take the connection is a timeout in phase connect', async (t) => {
-  const script = `const s = require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 },
-    () => process.stdout.write(String(s.address().port)));`;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const fillers = [];
-  try {
-    const [port] = await once(child.stdout, 'data');
-    child.kill('SIGSTOP');
-    for (let i = 0; i < 8; i++) {
-      const filler = net.connect(Number(port), '127.0.0.1');
-      filler.on('error', () => {});
-      fillers.push(filler);
-    }
-    await sleep(100);
-    if (!fillers.some((filler) => filler.connecting)) return t.skip('the system takes every connection');
-    const connection = connect(Number(port), { timeout: 0.3 });
+test('[connect-timeout] a peer that does not take the connection is a timeout in phase connect', () =>
+  withSilentPort(async ({ port }) => {
+    const connection = connect(port, { timeout: 0.3 });
     await assertTimesOut(() => connection.request('GET', '/'), 0.3, 'connect');
     assert.equal(connection.sock, null);
-  } finally {
-    for (const filler of fillers) filler.destroy();
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-});
+  }));
 
 test('a peer that does not read is a timeout in phase send, and the connection can be used again', () =>
   withServer(

@@ -101,7 +101,7 @@ for (const [name, { run = connect, answer = silent, request = exchange, phase = 
       connection.signal = controller.signal;
       const reason = { why: 'no longer wanted' };
       setTimeout(() => controller.abort(reason), 100);
-      await assertRejects(request(connection), 0.1, (error) => error === reason);
+      await assertRejects(request(connection), 0.05, (error) => error === reason);
       assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
       assert.equal(connection.sock, null);
       await allClosed(sockets);
