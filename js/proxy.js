@@ -27,7 +27,7 @@ function inNetwork(address, network) {
 
 /** Does an entry of NO_PROXY mean this host? */
 function matches(entry, host) {
-  const name = entry.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  const name = entry.replace(/\.$/, '');
   if (net.isIP(host) !== 0) return name.includes('/') ? inNetwork(host, name) : name === host;
   const suffix = name.replace(/^\./, '').toLowerCase();
   return suffix !== '' && (host === suffix || host.endsWith(`.${suffix}`));

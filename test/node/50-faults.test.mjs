@@ -3,9 +3,6 @@
 // Peers that stall, reset, close one side or answer early, and programs that give up while something is pending.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { HTTPConnection, NotConnected } from '../../js/index.js';

@@ -204,7 +204,7 @@ test('no timer outlives its operation', async () => {
     destroy: (id) => void timers.delete(id),
   });
   await withServer(
-    (head) => (head.includes('/continue') ? 'HTTP/1.1 100 Continue\r\n\r\n' + reply('fine') : reply('fine')),
+    (head) => (head.includes('/continue') ? `HTTP/1.1 100 Continue\r\n\r\n${reply('fine')}` : reply('fine')),
     async ({ port }) => {
       hook.enable();
       try {

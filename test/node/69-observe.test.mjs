@@ -91,10 +91,10 @@ for (const [name, value, answer, message] of [
   ['head', 100, head('X: 1234567890\r\n'.repeat(10)), 'got more than 100 bytes of head'],
   ['interim', 1, `HTTP/1.1 103 A\r\n\r\n`.repeat(2) + reply('x'), 'got more than 1 interim responses'],
   ['trailers', 1, chunkedReply(['x'], ['A: 1', 'B: 2']), 'got more than 1 headers'],
-  ['chunk_extension', 5, head('Transfer-Encoding: chunked\r\n') + '1;abcdefgh\r\nx\r\n0\r\n\r\n', 'got more than 5 bytes of chunk extensions'],
+  ['chunk_extension', 5, `${head('Transfer-Encoding: chunked\r\n')}1;abcdefgh\r\nx\r\n0\r\n\r\n`, 'got more than 5 bytes of chunk extensions'],
   ['body', 3, reply('four'), 'the body is larger than the limit of 3 bytes'],
   ['body', 3, chunkedReply(['ab', 'cd']), 'the body is larger than the limit of 3 bytes'],
-  ['body', 3, head('') + 'until the end', 'the body is larger than the limit of 3 bytes'],
+  ['body', 3, `${head('')}until the end`, 'the body is larger than the limit of 3 bytes'],
 ]) {
   test(`the limit ${name} of ${value} is kept, and named: ${message}`, () =>
     withServer(
@@ -113,7 +113,7 @@ for (const [name, value, answer, message] of [
 
 test('a limit can be raised beyond its default: a head of 1 MiB with 20,000 fields', () =>
   withServer(
-    () => head(`X: ${'y'.repeat(48)}\r\n`.repeat(20_000) + 'Content-Length: 2\r\n') + 'ok',
+    () => `${head(`${`X: ${'y'.repeat(48)}\r\n`.repeat(20_000)}Content-Length: 2\r\n`)}ok`,
     async ({ port }) => {
       const connection = connect(port, { limits: { head: 2 ** 21, headers: 30_000 } });
       await connection.request('GET', '/');
