@@ -23,8 +23,12 @@ const NEEDS = [
   { python: 'ensurepip', package: 'python3-venv', use: 'test/hosts' },
   { command: 'nginx', package: 'nginx-light', use: 'test/servers' },
   { command: 'apache2', package: 'apache2-bin', use: 'test/servers' },
-  { command: 'squid', package: 'squid', use: 'test/servers' },
+  { file: '/usr/lib/squid/security_file_certgen', package: 'squid-openssl', use: 'test/servers and test/tls' },
   { command: 'tinyproxy', package: 'tinyproxy-bin', use: 'test/servers' },
+  { command: 'haproxy', package: 'haproxy', use: 'test/tls' },
+  { command: 'lighttpd', package: 'lighttpd', use: 'test/tls' },
+  { file: '/usr/lib/lighttpd/mod_openssl.so', package: 'lighttpd-mod-openssl', use: 'test/tls' },
+  { command: 'openssl', package: 'openssl', use: 'test/tls' },
 ];
 
 function isMissing({ command, file, python }) {
