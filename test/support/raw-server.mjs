@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// A TCP server that answers each request head with what a function says, byte for byte, and can misbehave.
+// A server, over TCP or TLS, that answers each request head with what a function says, byte for byte, and can misbehave.
 
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import tls from 'node:tls';
 
 /**
  * @typedef {object} RawServer
@@ -11,22 +13,49 @@ import net from 'node:net';
  * @property {string[]} requests what was received, a text for each connection
  * @property {Set<net.Socket>} sockets the connections that are open
  * @property {() => number} connections how many there were
+ * @property {(socket: net.Socket) => net.Socket} raw what is below a connection over TLS
+ *
+ * Called for each head that is complete; what it returns is written.
+ * @typedef {(request: string, socket: net.Socket, server: RawServer) => string | Buffer | void} Answer
  */
 
 /**
  * Runs `use` with a server on a free port of loopback, and ends both.
  *
- * @param {(request: string, socket: net.Socket, server: RawServer) => string | Buffer | void} answer called for each head
- *   that is complete; what it returns is written
+ * @param {Answer} answer
  * @param {(server: RawServer) => Promise<void>} use
  * @param {string} [host]
  */
-export async function withServer(answer, use, host = '127.0.0.1') {
+export function withServer(answer, use, host = '127.0.0.1') {
+  return serve(net.createServer({ allowHalfOpen: true }), 'connection', answer, use, host);
+}
+
+/**
+ * The same over TLS: connections count from the end of the handshake on, and requests are what was inside.
+ *
+ * @param {import('./certificates.mjs').Pair & import('node:tls').TlsOptions} options `cert` and `key` are paths
+ * @param {Answer} answer
+ * @param {(server: RawServer) => Promise<void>} use
+ */
+export function withTlsServer({ cert, key, ...options }, answer, use) {
+  const server = tls.createServer({ allowHalfOpen: true, cert: readFileSync(cert), key: readFileSync(key), ...options });
+  return serve(server, 'secureConnection', answer, use, '127.0.0.1');
+}
+
+async function serve(server, event, answer, use, host) {
   const sockets = new Set();
   const requests = [];
+  const raws = new Map();
   let count = 0;
-  const state = { port: 0, requests, sockets, connections: () => count };
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+  const raw = (socket) => raws.get(socket.remotePort);
+  const state = { port: 0, requests, sockets, raw, connections: () => count };
+  server.on('connection', (socket) => {
+    const { remotePort } = socket;
+    raws.set(remotePort, socket);
+    socket.on('error', () => {});
+    socket.on('close', () => raws.delete(remotePort));
+  });
+  server.on(event, (socket) => {
     const index = count++;
     requests[index] = '';
     sockets.add(socket);
@@ -53,7 +82,7 @@ export async function withServer(answer, use, host = '127.0.0.1') {
   try {
     await use(state);
   } finally {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of [...sockets, ...raws.values()]) socket.destroy();
     server.close();
     await once(server, 'close');
   }

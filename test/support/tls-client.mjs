@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// What tests of HTTPSConnection share: connections to a port of loopback under any name, and what a refusal has to be.
+
+import assert from 'node:assert/strict';
+import { create_default_context, HTTPSConnection } from '../../js/index.js';
+import { certificates } from './certificates.mjs';
+
+/** Every name is this machine. */
+export const lookup = (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
+
+/** A context that trusts the authority of the tests, and nothing else. */
+export const trusting = () => create_default_context({ cafile: certificates().ca });
+
+/** @param {number} port @param {object} [options] of the connection, and `host` */
+export function connect(port, { host = 'localhost', context = trusting(), ...options } = {}) {
+  return new HTTPSConnection(host, port, { timeout: 10, lookup, context, ...options });
+}
+
+/** Sends a request and returns its response, unread. */
+export async function exchange(conn, ...request) {
+  await conn.request(...request);
+  return conn.getresponse();
+}
+
+export async function fetchText(conn, url = '/') {
+  return (await exchange(conn, 'GET', url)).text();
+}
+
+/**
+ * Asserts that the connection can't be made: an error of phase tls, with nothing lost and a hint.
+ * @param {HTTPSConnection} conn
+ * @param {string | RegExp} code
+ * @param {object} [expected] what else the error has; `hint` is a text unless it is here
+ */
+export async function assertRefused(conn, code, expected = {}) {
+  await assert.rejects(conn.request('GET', '/secret'), (error) => {
+    assert.match(error.code, typeof code === 'string' ? new RegExp(`^${code}$`) : code, error.stack);
+    for (const [name, value] of Object.entries({ phase: 'tls', host: conn.host, port: conn.port, retry_safe: 'yes', ...expected })) {
+      assert.equal(error[name], value, `${name} of ${error.stack}`);
+    }
+    if (!('hint' in expected)) assert.equal(typeof error.hint, 'string', `hint of ${error.stack}`);
+    return true;
+  });
+  assert.equal(conn.sock, null);
+  assert.equal(conn.tls_info(), null);
+}
