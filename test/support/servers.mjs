@@ -41,7 +41,7 @@ http {
   ${NGINX_FOLDERS.map((kind) => `${kind}_temp_path ${folder}/tmp/${kind};`).join('\n  ')}
   ${http}
   ${nginxHost('localhost', { port, site, tls, server })}
-  ${Object.entries(hosts).map(([name, pair]) => nginxHost(name, { port, site, tls: pair, server }))}
+  ${Object.entries(hosts).map(([name, pair]) => nginxHost(name, { port, site, tls: pair, server })).join('\n')}
 }
 `,
   });
