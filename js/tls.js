@@ -369,9 +369,11 @@ const hints = {
   UNABLE_TO_GET_CRL: 'with a crlfile there has to be a list of every CA in the chain: add the missing ones',
   ERR_TLS_CERT_ALTNAME_INVALID:
     'the certificate is for other names: connect under one of them, or have it issued for this one',
-  EE_KEY_TOO_SMALL: "the server's key is too weak: it needs at least 2048 bits of RSA",
-  CA_KEY_TOO_SMALL: "the key of the server's CA is too weak: it needs at least 2048 bits of RSA",
-  CA_MD_TOO_WEAK: "the server's certificate is signed with a weak digest such as SHA-1: it has to be issued anew",
+  // Node calls these UNSPECIFIED: OpenSSL's words tell them apart.
+  'EE certificate key too weak': "the server's key is too weak: it needs at least 2048 bits of RSA",
+  'CA certificate key too weak': "the key of the server's CA is too weak: it needs at least 2048 bits of RSA",
+  'CA signature digest algorithm too weak':
+    "the server's certificate is signed with a weak digest such as SHA-1: it has to be issued anew",
   ERR_SSL_WRONG_VERSION_NUMBER: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
   ERR_SSL_HTTP_REQUEST: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
@@ -397,7 +399,7 @@ const hints = {
  */
 export function addHint(error) {
   if (typeof error !== 'object' || error === null || !Object.isExtensible(error) || error.hint !== undefined) return;
-  const hint = hints[error.code];
+  const hint = hints[error.code] ?? hints[error.message];
   if (hint === undefined) return;
   error.hint = hint;
   error.message += ` (${hint})`;
