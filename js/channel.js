@@ -77,6 +77,8 @@ export class Channel {
   keptUntil = Number.POSITIVE_INFINITY;
   /** Has a 100 arrived since the request began? */
   continued = false;
+  /** Bytes of bodies sent since the event loop turned: see upload.js. */
+  sentSinceTurn = 0;
   /** How many requests were sent on the transport. */
   requests = 0;
   /** The exchange whose response has not begun. @type {import('./exchange.js').Exchange | null} */

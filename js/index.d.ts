@@ -8,6 +8,7 @@
 import type { LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
+import type { ConnectionOptions, PeerCertificate } from 'node:tls';
 
 export * from './generated/status.js';
 
@@ -104,6 +105,73 @@ export interface CreateConnectionTarget {
   readonly signal: AbortSignal | null;
 }
 
+/** Seconds by what is waited for, over `timeout`. null for no limit. */
+export interface Timeouts {
+  /** A name to be looked up. Without a limit of its own that counts as connecting. */
+  readonly lookup?: number | null | undefined;
+  readonly connect?: number | null | undefined;
+  /** The handshake, with the proxy or with the server. */
+  readonly tls?: number | null | undefined;
+  /** The socket to take more. */
+  readonly send?: number | null | undefined;
+  /** A 100, with `expect_continue`. */
+  readonly continue?: number | null | undefined;
+  /** The head of the answer, also a proxy's to CONNECT. */
+  readonly headers?: number | null | undefined;
+  /** The next piece of a body. */
+  readonly idle?: number | null | undefined;
+}
+
+/** What a server may make us keep. One more is an error that names the limit: `limit_name` and `limit`. */
+export interface Limits {
+  /** Bytes of a line of a head, of trailers, or of a chunk's size: 65536 by default. */
+  readonly line?: number | undefined;
+  /** Header lines of a response: 100. */
+  readonly headers?: number | undefined;
+  /** Bytes of a head: 262144. */
+  readonly head?: number | undefined;
+  /** 1xx responses before the final one: 100. */
+  readonly interim?: number | undefined;
+  /** Trailer lines: 100. */
+  readonly trailers?: number | undefined;
+  /** Bytes of chunk extensions, summed over a body: 16384. */
+  readonly chunk_extension?: number | undefined;
+  /** Bytes of a body: Infinity. */
+  readonly body?: number | undefined;
+}
+
+/** A proxy's answer to CONNECT. */
+export interface TunnelResponse {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: HTTPMessage;
+  /** The first 64 KiB of the body of a refusal; empty after a 2xx. */
+  readonly body: Buffer;
+}
+
+/** What was agreed on in a TLS handshake. */
+export interface TLSInfo {
+  /** Such as `'TLSv1.3'`. */
+  readonly protocol: string;
+  /** Such as `'TLS_AES_256_GCM_SHA384'`. */
+  readonly cipher: string;
+  /** `'http/1.1'`, or null when the server does not know ALPN. */
+  readonly alpn: string | null;
+  readonly peer_certificate: PeerCertificate | null;
+  /** Whether a session was resumed. */
+  readonly reused: boolean;
+}
+
+/** When things happened, in milliseconds since the request began: null for what did not, or not yet. */
+export interface Timings {
+  readonly lookup: number | null;
+  readonly connect: number | null;
+  readonly tls: number | null;
+  readonly sent: number | null;
+  readonly first_byte: number | null;
+  readonly end: number | null;
+}
+
 // ---- HTTPConnection ----
 
 export interface HTTPConnectionOptions {
@@ -156,15 +224,52 @@ export interface HTTPConnectionOptions {
    * @default undefined
    */
   on_informational?: ((response: InformationalResponse) => void) | null | undefined;
+  /** Seconds by what is waited for. */
+  timeouts?: Timeouts | null | undefined;
+  /**
+   * Seconds from the start of a request to the last byte of its response, whatever happens in between.
+   *
+   * @default null
+   */
+  deadline?: number | null | undefined;
+  /** What a server may make us keep. */
+  limits?: Limits | null | undefined;
+  /** A Unix socket to connect to, instead of host and port. */
+  socket_path?: string | null | undefined;
+  /** Speaks TLS to the proxy of set_tunnel(). */
+  proxy_context?: SSLContext | ConnectionOptions | null | undefined;
+  /**
+   * At 1 a request that met a kept-alive connection which the server had closed, with no byte of an answer and a body
+   * that can be sent again, goes out once more on a new connection.
+   *
+   * @default 0
+   */
+  retry_stale?: number | boolean | undefined;
 }
 
-export interface RequestOptions {
+export interface EndHeadersOptions {
   /**
    * Whether to chunk the body when the headers have a `Transfer-Encoding` of the caller's own.
    *
    * @default false
    */
   encode_chunked?: boolean | undefined;
+}
+
+export interface RequestOptions extends EndHeadersOptions {
+  /**
+   * Whether to send `Expect: 100-continue`, and the body only after a 100 or so many seconds (true: 1). After a final
+   * status instead the body is not sent.
+   *
+   * @default false
+   */
+  expect_continue?: boolean | number | undefined;
+  /** Sent after a chunked body: headers, or a function that is called once the body is sent. */
+  trailers?: HeadersLike | (() => HeadersLike | null | undefined | Promise<HeadersLike | null | undefined>) | null | undefined;
+  /** Ends this request and the reading of its response. */
+  signal?: AbortSignal | null | undefined;
+  /** In place of the connection's. */
+  deadline?: number | null | undefined;
 }
 
 export interface PutRequestOptions {
@@ -215,6 +320,20 @@ export declare class HTTPConnection {
   create_connection: ((target: CreateConnectionTarget) => Duplex | Promise<Duplex>) | null;
   lookup: LookupFunction | null;
   on_informational: ((response: InformationalResponse) => void) | null;
+  get timeouts(): Timeouts | null;
+  set timeouts(timeouts: Timeouts | null | undefined);
+  /** Seconds for a request and its response, or null. */
+  deadline: number | null;
+  /** Counts from the next connection on. */
+  get limits(): Limits | null;
+  set limits(limits: Limits | null | undefined);
+  socket_path: string | null;
+  proxy_context: SSLContext | ConnectionOptions | null;
+  retry_stale: number;
+  /** How many requests were sent. */
+  readonly request_count: number;
+  /** The proxy's answer to CONNECT, refused or not; null before there is one. */
+  readonly tunnel_response: TunnelResponse | null;
   /** The class of the responses: HTTPResponse or a subclass. */
   response_class: typeof HTTPResponse;
   /**
@@ -270,6 +389,17 @@ export declare class HTTPConnection {
   /** The headers of the proxy's answer to CONNECT by name, as received; null before there is one. */
   get_proxy_response_headers(): { [name: string]: string[] } | null;
 
+  /** What TLS agreed on; null without TLS, and when not connected. */
+  tls_info(): TLSInfo | null;
+
+  /**
+   * Gives the socket away, after a 101 or a 2xx to CONNECT. The connection forgets it, and can be used again.
+   *
+   * @returns a stream, and the bytes that were received already
+   * @throws {ImproperConnectionState} when the connection is not at that point
+   */
+  detach(): { socket: Duplex; head: Buffer };
+
   /**
    * Connects. A subclass may override this and set `sock`.
    *
@@ -302,7 +432,7 @@ export declare class HTTPConnection {
    *
    * @throws {CannotSendHeader | TypeError | TimeoutError}
    */
-  endheaders(message_body?: Body | null, options?: RequestOptions): Promise<void>;
+  endheaders(message_body?: Body | null, options?: EndHeadersOptions): Promise<void>;
 
   /**
    * Sends data as it is.
@@ -315,6 +445,122 @@ export declare class HTTPConnection {
   /** Closes the connection. */
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+// ---- HTTPSConnection ----
+
+/** The peer's certificate is not verified. */
+export declare const CERT_NONE: 0;
+/** The same as CERT_REQUIRED. */
+export declare const CERT_OPTIONAL: 1;
+/** The peer's certificate is verified. */
+export declare const CERT_REQUIRED: 2;
+
+/** A version of TLS. */
+export type TLSVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
+/** Where certificates of CAs are. */
+export interface TrustedLocations {
+  /** A file of certificates in PEM form. */
+  cafile?: string | URL | null | undefined;
+  /** A folder of such files: those under hashed names (`openssl rehash`), else all `.pem`, `.crt` and `.cer`. */
+  capath?: string | null | undefined;
+  /** Certificates themselves: PEM text, or DER bytes behind each other. */
+  cadata?: string | BytesLike | null | undefined;
+}
+
+/** How TLS is spoken. One context serves any number of connections. */
+export declare class SSLContext {
+  /** Verifies certificates and names, trusts what Node trusts, and speaks TLS 1.2 and 1.3. */
+  constructor();
+  /** Whether the host is looked for in the certificate. */
+  check_hostname: boolean;
+  verify_mode: 0 | 1 | 2;
+  minimum_version: TLSVersion;
+  maximum_version: TLSVersion;
+
+  /**
+   * Adds a certificate of our own, for servers that ask for one. The files are read at once.
+   *
+   * @param keyfile its key; when there is none it is in `certfile`
+   * @throws {Error} Node's own, when a file can't be read, the password is wrong or the key is another one's
+   */
+  load_cert_chain(
+    certfile: string | URL,
+    keyfile?: string | URL | null,
+    password?: string | BytesLike | (() => string | BytesLike) | null,
+  ): void;
+
+  /**
+   * Adds to what is trusted. The files are read at once. With a `crlfile` every certificate of a chain is looked for in the
+   * list of its issuer, which has to be there.
+   *
+   * @throws {Error} Node's own, when a file can't be read
+   * @throws {TypeError} when there is no certificate in it
+   */
+  load_verify_locations(locations: TrustedLocations & { crlfile?: string | URL | null | undefined }): void;
+
+  /** What is offered by ALPN. No protocol but `http/1.1` is ever spoken. */
+  set_alpn_protocols(protocols: readonly string[]): void;
+  /** @param list as OpenSSL writes it @throws {Error} Node's own, when there is none of them */
+  set_ciphers(list: string): void;
+  /** What it stands for, as options of `tls.connect`. */
+  options(): ConnectionOptions;
+}
+
+/**
+ * A context that verifies certificates and names.
+ *
+ * @param options with a location only those certificates are trusted; `system` trusts what the system trusts
+ */
+export declare function create_default_context(options?: TrustedLocations & { system?: boolean | undefined }): SSLContext;
+
+/** A context that verifies nothing. */
+export declare function _create_unverified_context(): SSLContext;
+
+export interface HTTPSConnectionOptions extends HTTPConnectionOptions {
+  /**
+   * How TLS is spoken: a context, or options of `tls.connect`.
+   *
+   * @default create_default_context()
+   */
+  context?: SSLContext | ConnectionOptions | null | undefined;
+  /** @deprecated use `context.load_cert_chain` */
+  key_file?: string | URL | null | undefined;
+  /** @deprecated use `context.load_cert_chain` */
+  cert_file?: string | URL | null | undefined;
+  /** @deprecated use `context.check_hostname` */
+  check_hostname?: boolean | null | undefined;
+}
+
+/** A connection over TLS. Certificates and host names are verified. */
+export declare class HTTPSConnection extends HTTPConnection {
+  constructor(host: string, port?: number | string | null, options?: HTTPSConnectionOptions);
+  constructor(host: string, options?: HTTPSConnectionOptions);
+  get context(): SSLContext | ConnectionOptions;
+  set context(context: SSLContext | ConnectionOptions | null | undefined);
+}
+
+/** The proxy that the environment names. */
+export interface Proxy {
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+  readonly port: number;
+  /** The `Proxy-Authorization`, when the variable has credentials. */
+  readonly headers: Record<string, string>;
+}
+
+/**
+ * The proxy for a URL, by the variables that curl reads. Nothing is read from the environment unless this is called.
+ *
+ * @param env `process.env` by default
+ * @returns null for no proxy
+ * @throws {TypeError} for a kind of proxy that is not supported
+ * @throws {InvalidURL}
+ */
+export declare function proxy_from_environment(
+  url: string | URL,
+  env?: { readonly [name: string]: string | undefined },
+): Proxy | null;
 
 // ---- HTTPResponse ----
 
@@ -344,6 +590,11 @@ export declare class HTTPResponse {
   readonly code: number;
   /** The trailer section of a chunked body: empty until the body has been read. */
   readonly trailers: HTTPMessage;
+  /** The headers as received: name, value, name, value … */
+  readonly raw_headers: string[];
+  /** Whether the connection had carried a request before this one. */
+  readonly reused: boolean;
+  readonly timings: Timings;
   /** The rest of the body as a byte stream of the web. Cancelling it closes the response. */
   readonly body: ReadableStream<Uint8Array>;
 
@@ -492,12 +743,32 @@ export interface ErrorOptions {
   cause?: unknown;
 }
 
+/** What every error of an operation carries, those of the system included. */
+export interface OperationError {
+  /** What was under way. */
+  phase?: TimeoutPhase;
+  /** What the connection was to: with set_tunnel() the proxy. */
+  host?: string;
+  port?: number;
+  /** Bytes of the request that were given to the socket. */
+  bytes_sent?: number;
+  /** Bytes of the response that were received. */
+  bytes_received?: number;
+  /** Can the request be sent again: `'yes'` when no byte of it can have been acted on, `'no'` when it was answered. */
+  retry_safe?: 'yes' | 'no' | 'unknown';
+}
+
+export interface HTTPException extends OperationError {}
+
 /** The base of what the protocol raises. Match `code`, or use `instanceof`. */
 export declare class HTTPException extends Error {
   constructor(message?: string, options?: ErrorOptions & { code?: string });
   /** Such as `'ERR_HTTP_BAD_STATUS_LINE'`. */
   code: string;
   cause?: unknown;
+  /** The limit that was passed, by its name in `limits`, and its value. */
+  limit_name?: keyof Limits;
+  limit?: number;
 }
 
 export { HTTPException as error };
@@ -559,7 +830,9 @@ export declare class RemoteDisconnected extends BadStatusLine {
 /** What was being waited for when the time ran out. */
 export type TimeoutPhase = 'lookup' | 'connect' | 'tls' | 'send' | 'continue' | 'receive';
 
-/** Nothing moved for as long as the timeout allows. */
+export interface TimeoutError extends Omit<OperationError, 'phase'> {}
+
+/** Nothing moved for as long as the timeout allows, or the deadline has passed. */
 export declare class TimeoutError extends Error {
   constructor(phase: TimeoutPhase, limit: number, elapsed: number, what?: string);
   /** `'ETIMEDOUT'` */
@@ -571,7 +844,9 @@ export declare class TimeoutError extends Error {
   elapsed: number;
 }
 
-/** The proxy answered CONNECT with anything but 2xx. */
+export interface TunnelError extends OperationError {}
+
+/** The proxy answered CONNECT with anything but 2xx: more of it is in `tunnel_response`. */
 export declare class TunnelError extends Error {
   constructor(status: number, reason: string);
   /** `'ERR_TUNNEL'` */

@@ -10,6 +10,20 @@ import { flatHeaders } from './headers.js';
 const PART = 256 * 1024;
 
 /**
+ * So many bytes are sent at most before the event loop turns once. An answer may be there, with a reset behind it: a write
+ * that meets the reset makes Node close the socket with the answer unread, so what is there has to be read before.
+ */
+const TURN = 64 * 1024;
+
+/** Lets the event loop turn when enough was sent since it did. */
+async function letRead(channel, length) {
+  channel.sentSinceTurn += length;
+  if (channel.sentSinceTurn < TURN) return;
+  channel.sentSinceTurn = 0;
+  await new Promise(setImmediate);
+}
+
+/**
  * Waits while the socket asks to, and the server has not answered.
  *
  * @param {import('./channel.js').Channel} channel
@@ -34,6 +48,7 @@ export function flush(channel) {
 /** Writes bytes in parts, as fast as the socket takes them. */
 async function write(channel, bytes, offset, limits) {
   for (let at = offset; at < bytes.length; at += PART) {
+    await letRead(channel, PART);
     await drained(channel, limits);
     if (channel.answered) return;
     channel.transport.write(bytes.subarray(at, at + PART));
@@ -120,6 +135,7 @@ export async function eachPiece(channel, body, limits, send) {
         done = true;
         break;
       }
+      if (!channel.answered) await letRead(channel, result.value.length);
       if (!channel.answered) await send(result.value);
     }
   } finally {

@@ -2,9 +2,12 @@
 //
 // The server that the snippets of the documentation talk to, whatever host they name: an origin and a proxy in one.
 
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { certificates } from '../support/certificates.mjs';
 
 const PAGE = '<!doctype html>\n<title>Example</title>\n<p>This page is an example.\n</html>\n';
 
@@ -68,38 +71,98 @@ const routes = {
     response.writeHead(200, { 'Content-Length': 100 });
     response.write('seven..', () => response.socket.end());
   },
+  '/upload': (request, response) => {
+    if (Number(request.headers['content-length']) <= 1_000_000) return request.resume().on('end', () => response.end('stored'));
+    return response.writeHead(413, { Connection: 'close' }).end('at most 1 MB');
+  },
+  '/sum': async (request, response) => {
+    await bodyOf(request);
+    response.end(`sum: ${request.trailers['x-sum']}`);
+  },
+  '/drip': (_, response) => {
+    const timer = setInterval(() => response.write('.'), 20);
+    response.on('close', () => clearInterval(timer));
+  },
   '/hang-up': (_, response) => response.socket.end(),
   '/never': () => {},
 };
 
-/**
- * @returns {Promise<{port: number, close: () => Promise<void>}>}
- */
-export async function startServer() {
-  const server = http.createServer((request, response) => {
+const TUNNELS = ['www.example.org:80', 'www.example.org:443'];
+const CREDENTIALS = `Basic ${Buffer.from('me:secret').toString('base64')}`;
+
+/** What the proxy answers to CONNECT when it refuses, or undefined. */
+function refusal(request) {
+  if (request.url === 'private.example.org:443') {
+    if (request.headers['proxy-authorization'] === CREDENTIALS) return undefined;
+    return 'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="proxy"\r\nContent-Length: 9\r\n\r\nWho asks?';
+  }
+  return TUNNELS.includes(request.url) ? undefined : 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n';
+}
+
+/** Answers as an origin and as a proxy. @param {http.Server} server @param {() => number} port of the front */
+function serve(server, port) {
+  server.on('request', (request, response) => {
     const route = routes[request.url === '/' ? '/index.html' : request.url];
     if (route === undefined) return response.writeHead(404).end('not found\n');
     return route(request, response);
   });
-  server.on('connect', (request, socket) => {
-    if (request.url !== 'www.example.org:80') {
-      socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+  server.on('checkContinue', (request, response) => {
+    if (request.url === '/upload' && Number(request.headers['content-length']) > 1_000_000) {
+      response.writeHead(413).end('at most 1 MB');
       return;
     }
-    const origin = net.connect(server.address().port, '127.0.0.1', () => {
+    response.writeContinue();
+    server.emit('request', request, response);
+  });
+  server.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+    socket.pipe(socket);
+  });
+  server.on('connect', (request, socket) => {
+    const refused = refusal(request);
+    if (refused !== undefined) {
+      socket.end(refused);
+      return;
+    }
+    const origin = net.connect(port(), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy.example.org\r\n\r\n');
       socket.pipe(origin).pipe(socket);
     });
     origin.on('error', () => socket.destroy());
     socket.on('error', () => origin.destroy());
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+/**
+ * Starts a server that speaks HTTP and HTTPS at one port: the first byte tells which.
+ *
+ * @returns {Promise<{port: number, close: () => Promise<void>}>}
+ */
+export async function startServer() {
+  const { cert, key } = certificates().good;
+  const port = () => front.address().port;
+  const clear = serve(http.createServer(), port);
+  const secure = serve(https.createServer({ cert: readFileSync(cert), key: readFileSync(key) }), port);
+  const sockets = new Set();
+  const front = net.createServer({ pauseOnConnect: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    socket.once('data', (data) => {
+      socket.pause();
+      socket.unshift(data);
+      (data[0] === 22 ? secure : clear).emit('connection', socket);
+      process.nextTick(() => socket.resume());
+    });
+    socket.resume();
+  });
+  await new Promise((resolve) => front.listen(0, '127.0.0.1', resolve));
   return {
-    port: server.address().port,
+    port: port(),
     close: () =>
       new Promise((resolve) => {
-        server.close(resolve);
-        server.closeAllConnections();
+        front.close(resolve);
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }

@@ -15,7 +15,7 @@ import { chownToServer, findProgram } from './process.mjs';
  * @property {string} ca the authority that signed all but `selfSigned` and `unknownCa`; trusted once loaded
  * @property {string} capath a folder with the authority under the hash of its name, as `openssl rehash` makes one
  * @property {string} crl the list of what the authority has revoked
- * @property {Pair} good for localhost, 127.0.0.1, ::1, a.example and b.example
+ * @property {Pair} good for localhost, 127.0.0.1, ::1, a.example, b.example and *.example.org
  * @property {Pair} expired good until 2001
  * @property {Pair} notYetValid good from 2098 on
  * @property {Pair} wrongName for other.example only
@@ -36,7 +36,7 @@ import { chownToServer, findProgram } from './process.mjs';
 export const noOpenssl = findProgram('openssl') === null && 'openssl not installed: apt-get install openssl';
 
 const PASSWORD = 'correct horse';
-const NAMES = 'DNS:localhost, IP:127.0.0.1, IP:::1, DNS:a.example, DNS:b.example';
+const NAMES = 'DNS:localhost, IP:127.0.0.1, IP:::1, DNS:a.example, DNS:b.example, DNS:*.example.org';
 const AUTHORITY = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign'];
 const EC = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 

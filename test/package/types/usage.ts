@@ -7,10 +7,13 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import {
+  _create_unverified_context,
   BadStatusLine,
   type Body,
+  CERT_NONE,
   CannotSendHeader,
   CannotSendRequest,
+  create_default_context,
   type EncodedParam,
   type HeadersLike,
   HTTP_PORT,
@@ -20,6 +23,7 @@ import {
   HTTPMessage,
   HTTPResponse,
   HTTPS_PORT,
+  HTTPSConnection,
   HTTPStatus,
   ImproperConnectionState,
   IncompleteRead,
@@ -28,10 +32,14 @@ import {
   NOT_FOUND,
   NotConnected,
   error as OldName,
+  proxy_from_environment,
   RemoteDisconnected,
   ResponseNotReady,
   responses,
+  type SSLContext,
+  type Timings,
   TimeoutError,
+  type TLSInfo,
   type TimeoutPhase,
   TunnelError,
   UnimplementedFileMode,
@@ -276,4 +284,47 @@ export function errors(caught: unknown): void {
   ];
   const others: Error[] = [new TimeoutError('receive', 1, 1), new TunnelError(407, 'Proxy Authentication Required')];
   console.log(made, others, ports, code, same, phrase, unknownPhrase);
+}
+
+/** HTTPS, proxies, and one request in full control. */
+export async function control(file: string): Promise<Timings | null> {
+  const context: SSLContext = create_default_context({ cafile: file, system: true });
+  context.minimum_version = 'TLSv1.3';
+  context.load_cert_chain(new URL(`file://${file}`), null, () => 'secret');
+  context.load_verify_locations({ capath: '/etc/ssl/certs', cadata: new Uint8Array(1), crlfile: file });
+  // @ts-expect-error there is no such version
+  context.maximum_version = 'SSLv3';
+  const open = _create_unverified_context();
+  open.verify_mode = CERT_NONE;
+  const proxy = proxy_from_environment('https://a.example/');
+  const conn = new HTTPSConnection(proxy?.host ?? 'a.example', proxy?.port ?? null, {
+    context,
+    proxy_context: { rejectUnauthorized: true },
+    timeouts: { lookup: 1, connect: 2, tls: 3, send: 4, continue: 5, headers: 6, idle: null },
+    deadline: 30,
+    limits: { headers: 50, body: 1e9 },
+    retry_stale: 1,
+  });
+  if (proxy !== null) conn.set_tunnel('a.example', 443, proxy.headers);
+  // @ts-expect-error no such timeout
+  conn.timeouts = { conect: 1 };
+  try {
+    await conn.request('PUT', '/', ['a', 'b'], {}, {
+      expect_continue: true,
+      trailers: async () => ({ 'X-Sum': 1 }),
+      signal: AbortSignal.timeout(10),
+      deadline: 5,
+    });
+    // @ts-expect-error only a whole request has trailers
+    await conn.endheaders(null, { trailers: {} });
+    const response = await conn.getresponse();
+    const raw: string[] = response.raw_headers;
+    const info: TLSInfo | null = conn.tls_info();
+    if (response.status === 101) conn.detach().socket.write(String(raw.length) + String(info?.peer_certificate?.subject.CN));
+    return response.reused ? null : response.timings;
+  } catch (error) {
+    if (error instanceof HTTPException && error.retry_safe === 'yes') return null;
+    if (error instanceof TunnelError) console.log(conn.tunnel_response?.body.length);
+    throw error;
+  }
 }
