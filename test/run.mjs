@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// `npm test`: sets up what the tests need, then runs the C tests (native, and under sanitizers) and all *.test.mjs.
+// `npm test`: sets up what the tests need, then runs the C tests (native, and under sanitizers), each fuzzer for some
+// seconds, and all *.test.mjs.
 //
 //   npm test                                     everything
 //   npm test -- test/node/20-request.test.mjs    these files only
@@ -10,14 +11,15 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { aptInstall, has, isRoot, npmInstall, root, run, runQuietly, say } from '../bindings/setup.mjs';
 
-/** What tests need beside Node: a command, or a file, the Debian package that brings it, and what is tested with it. */
+/** What tests need beside Node: a command, a file …, the Debian package that brings it, and what is tested with it. */
 const NEEDS = [
   { command: 'cc', package: 'gcc', use: 'the C tests' },
   { command: 'cmake', package: 'cmake', use: 'the C tests' },
   { command: 'ninja', package: 'ninja-build', use: 'the C tests' },
   { command: 'pkg-config', package: 'pkg-config', use: 'the C tests' },
   { file: '/usr/include/cmocka.h', package: 'libcmocka-dev', use: 'the C tests' },
-  { command: 'clang', package: 'clang', use: 'test/hosts' },
+  { command: 'clang', package: 'clang', use: 'test/hosts and test/fuzz' },
+  { runtime: 'libclang_rt.fuzzer', package: 'libclang-rt-dev', use: 'test/fuzz' },
   { command: 'wasm-ld', package: 'lld', use: 'test/hosts' },
   { command: 'python3', package: 'python3', use: 'test/hosts and test/parity' },
   { python: 'ensurepip', package: 'python3-venv', use: 'test/hosts' },
@@ -31,9 +33,17 @@ const NEEDS = [
   { command: 'openssl', package: 'openssl', use: 'test/tls' },
 ];
 
-function isMissing({ command, file, python }) {
+/** Does clang come with this library for the machine that it is on? */
+function clangHas(library) {
+  const { stdout } = spawnSync('clang', ['--print-runtime-dir'], { encoding: 'utf8' });
+  const folder = stdout?.trim() ?? '';
+  return existsSync(folder) && readdirSync(folder).some((file) => file.startsWith(library));
+}
+
+function isMissing({ command, file, runtime, python }) {
   if (command !== undefined) return !has(command) && !existsSync(`/usr/sbin/${command}`);
   if (file !== undefined) return !existsSync(file);
+  if (runtime !== undefined) return !clangHas(runtime);
   return spawnSync('python3', ['-c', `import ${python}`]).status !== 0;
 }
 
@@ -76,9 +86,13 @@ try {
   setUp();
   let passed = true;
   if (chosen.length === 0) {
-    const canBuildC = NEEDS.filter(({ use }) => use === 'the C tests').every((need) => !isMissing(need));
-    if (canBuildC) passed = ['native', 'native-asan'].map(runC).every(Boolean);
+    const can = (what) => NEEDS.filter(({ use }) => use.includes(what)).every((need) => !isMissing(need));
+    const presets = [];
+    if (can('the C tests')) presets.push('native', 'native-asan');
     else say('SKIPPED: the C tests');
+    if (can('the C tests') && can('test/fuzz')) presets.push('fuzz');
+    else say('SKIPPED: the fuzzers');
+    passed = presets.map(runC).every(Boolean);
   }
   passed = runNode(chosen.length > 0 ? chosen : testFiles(join(root, 'test')).sort()) && passed;
   if (!passed) process.exitCode = 1;

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum { HEARD_MAX = 1 << 17 };
+enum { HEARD_MAX = 1 << 17, TRAILER_MAX = 1 << 14 };
 
 /* Everything that a caller learns of a response. */
 typedef struct heard {
@@ -19,7 +19,9 @@ typedef struct heard {
   uint32_t version;
   uint32_t interims;
   size_t body_length;
+  size_t trailer_length;
   size_t text_length; /* head, body, trailer section and a line that was not understood, one after the other */
+  uint8_t trailer[TRAILER_MAX];
   uint8_t text[HEARD_MAX];
 } heard;
 
@@ -75,6 +77,16 @@ static void read_all(const feed *from, heard *what) {
   }
 }
 
+/** Keeps the trailer section, which is in the receive buffer until it is let go of or the response is finished. */
+static void keep_trailer(const feed *from, heard *what) {
+  const porthole_view *view = from->view;
+  if (view->phase == PORTHOLE_PHASE_END && what->trailer_length == 0) {
+    assert_true(view->trailer_length <= TRAILER_MAX);
+    memcpy(what->trailer, from->rx + view->trailer, view->trailer_length);
+    what->trailer_length = view->trailer_length;
+  }
+}
+
 /** Takes whatever the connection has to tell now, the body aside. */
 static void listen_to(const feed *from, heard *what, int32_t *events) {
   const porthole_view *view = from->view;
@@ -85,6 +97,7 @@ static void listen_to(const feed *from, heard *what, int32_t *events) {
     *events = porthole_conn_resume(from->conn);
     assert_view(from);
   }
+  keep_trailer(from, what);
   if (what->head == 0 && porthole_conn_accept(from->conn) == 0) {
     what->head = (int32_t)view->status;
     what->version = view->version;
@@ -103,6 +116,10 @@ static size_t give(const feed *to, const uint8_t *bytes, size_t length, bool dir
     return given;
   }
   *events = feed_some(to, bytes, length, &given);
+  if (*events == PORTHOLE_WANT_SPACE && to->view->phase == PORTHOLE_PHASE_TUNNEL) {
+    *events = 0; /* these bytes are not HTTP, and there is no room for more of them */
+    return length;
+  }
   if (*events == PORTHOLE_WANT_SPACE) {
     assert_true(to->view->available > 0);
     read_all(to, what);
@@ -116,7 +133,7 @@ static void play(const feed *to, const char *method, const uint8_t *input, size_
                  heard *what) {
   static const manner whole_at_once;
   how = how == NULL ? &whole_at_once : how;
-  memset(what, 0, offsetof(heard, text));
+  memset(what, 0, offsetof(heard, trailer));
   porthole_conn_close(to->conn);
   assert_int_equal(feed_request(to, method), 0);
   int32_t events = 0;
@@ -143,7 +160,7 @@ static void play(const feed *to, const char *method, const uint8_t *input, size_
   }
   const porthole_view *view = to->view;
   if (what->head > 0 && what->end == 0) {
-    hear(what, to->rx + view->trailer, view->trailer_length);
+    hear(what, what->trailer, what->trailer_length);
   }
   if (what->head == PORTHOLE_BAD_STATUS_LINE || what->head == PORTHOLE_UNKNOWN_PROTOCOL) {
     hear(what, to->rx + view->raw, view->raw_length);

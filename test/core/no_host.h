@@ -20,6 +20,11 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   return PORTHOLE_HOST_OTHER;
 }
 
+int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags) {
+  fail_msg("start_tls with %.*s on %d, %u", (int)name_length, name, handle, flags);
+  return PORTHOLE_HOST_OTHER;
+}
+
 int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
   fail_msg("send of %zu bytes from %p on %d", length, (const void *)data, handle);
   return PORTHOLE_HOST_OTHER;

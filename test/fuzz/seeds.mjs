@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// Writes what the fuzzers start from, out of test/data/hostile.json: `node seeds.mjs <folder>` makes a folder for each.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const hostile = JSON.parse(readFileSync(new URL('../data/hostile.json', import.meta.url), 'utf8'));
+const folder = process.argv[2];
+const LONGEST = 4096; /* what is longer slows the fuzzers down, and is tested in test/node */
+const METHODS = ['GET', 'HEAD', 'CONNECT', 'POST'];
+
+function write(harness, name, parts) {
+  mkdirSync(join(folder, harness), { recursive: true });
+  writeFileSync(join(folder, harness, name), Buffer.concat(parts.map((part) => Buffer.from(part, 'latin1'))));
+}
+
+/** As take_span() of fuzz.h reads a string. */
+const span = (text) => [[Math.min(text.length, 255)], text.slice(0, 255)];
+
+function response({ id, bytes: pieces, request }) {
+  const bytes = [pieces].flat().join('');
+  if (bytes.length > LONGEST) return;
+  const method = Math.max(METHODS.indexOf(request?.method), 0);
+  for (const [way, choices] of Object.entries({ plain: 0, limited: 4, lazy: 8 + 32, direct: 16 })) {
+    write('fuzz_response', `${id}-${way}`, [[method + choices, 1, 3], bytes]);
+  }
+  /* fuzz_host.c: open, request, getresponse, the host sends it all at once; what is left over are more calls. */
+  const host = [1, 0, 15, 0, 0, [0, 1, 3][method] ?? 2, 0, 7, 0, 0];
+  write('fuzz_host', id, [host, bytes]);
+  const start = bytes.indexOf('\n') + 1;
+  write('fuzz_text', id, [[16], bytes.slice(start)]);
+}
+
+function request({ id, args, call }) {
+  const texts = JSON.stringify(args ?? []).match(/"(?:[^"\\]|\\.)*"/g) ?? [];
+  const [first = '', second = '', ...rest] = texts.map((text) => JSON.parse(text));
+  const flow = ['request', 'putheader', 'set_tunnel'].indexOf(call);
+  const count = Math.min(Math.ceil(rest.length / 2), 7);
+  write('fuzz_request', id, [[Math.max(flow, 0)], ...span(first), ...span(second), [count], ...rest.flatMap(span)]);
+  write('fuzz_text', id, [[16], first]);
+}
+
+for (const entry of hostile) (entry.kind === 'response' ? response : request)(entry);
