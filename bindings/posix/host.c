@@ -234,7 +234,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   }
   memcpy(name, host, host_length);
   name[host_length] = '\0';
-  snprintf(service, sizeof service, "%u", (unsigned)port);
+  (void)snprintf(service, sizeof service, "%u", (unsigned)port);
 
   connection *slot = find_free();
   if (slot == NULL) {

@@ -111,21 +111,22 @@ static const pattern *pattern_of(size_t chunk) {
 }
 
 static void answer(connection *c, const char *status, const char *framing, bool close_after) {
-  c->head_length = (size_t)snprintf(c->head, sizeof c->head,
-                                    "HTTP/1.1 %s\r\n"
-                                    "Server: porthole-bench\r\n"
-                                    "Date: Thu, 01 Jan 2026 12:00:00 GMT\r\n"
-                                    "Content-Type: text/plain; charset=utf-8\r\n"
-                                    "%s\r\n"
-                                    "Connection: %s\r\n"
-                                    "Last-Modified: Wed, 31 Dec 2025 23:59:59 GMT\r\n"
-                                    "ETag: \"66b1f2c4-267-porthole\"\r\n"
-                                    "Cache-Control: public, max-age=86400, immutable\r\n"
-                                    "Vary: Accept-Encoding\r\n"
-                                    "Accept-Ranges: bytes\r\n"
-                                    "Content-Security-Policy: default-src 'self'; style-src 'self'; img-src 'self' https:\r\n"
-                                    "\r\n",
-                                    status, framing, close_after ? "close" : "keep-alive");
+  c->head_length = (size_t)snprintf(
+      c->head, sizeof c->head,
+      "HTTP/1.1 %s\r\n"
+      "Server: porthole-bench\r\n"
+      "Date: Thu, 01 Jan 2026 12:00:00 GMT\r\n"
+      "Content-Type: text/plain; charset=utf-8\r\n"
+      "%s\r\n"
+      "Connection: %s\r\n"
+      "Last-Modified: Wed, 31 Dec 2025 23:59:59 GMT\r\n"
+      "ETag: \"66b1f2c4-267-porthole\"\r\n"
+      "Cache-Control: public, max-age=86400, immutable\r\n"
+      "Vary: Accept-Encoding\r\n"
+      "Accept-Ranges: bytes\r\n"
+      "Content-Security-Policy: default-src 'self'; style-src 'self'; img-src 'self' https:\r\n"
+      "\r\n",
+      status, framing, close_after ? "close" : "keep-alive");
   c->busy = true;
   c->closing = close_after;
   c->head_sent = c->repeat_sent = c->tail_sent = 0;

@@ -40,8 +40,8 @@ typedef struct feed {
 } feed;
 
 static int32_t feed_request(const feed *to, const char *method) {
-  int32_t result = porthole_conn_request(to->conn, (const uint8_t *)method, strlen(method), (const uint8_t *)"/", 1, NULL, 0,
-                                         PORTHOLE_BODY_NONE, 0, 0, 0);
+  int32_t result = porthole_conn_request(to->conn, (const uint8_t *)method, strlen(method), (const uint8_t *)"/", 1,
+                                         NULL, 0, PORTHOLE_BODY_NONE, 0, 0, 0);
   porthole_conn_taken(to->conn, to->view->tx_length - to->view->tx_sent);
   return result;
 }

@@ -179,10 +179,10 @@ static size_t random_cuts(size_t *cuts, size_t length, uint32_t step) {
 
 /** Limits that a short input can pass. */
 static void low_limits(const feed *to) {
-  static const uint32_t limits[][2] = {
-      {PORTHOLE_LIMIT_LINE, 44},    {PORTHOLE_LIMIT_HEADERS, 3},         {PORTHOLE_LIMIT_HEAD, 120},
-      {PORTHOLE_LIMIT_INTERIM, 1},  {PORTHOLE_LIMIT_TRAILERS, 1},        {PORTHOLE_LIMIT_BODY, 12},
-      {PORTHOLE_LIMIT_CHUNK_EXTENSION, 6}};
+  static const uint32_t limits[][2] = {{PORTHOLE_LIMIT_LINE, 44},          {PORTHOLE_LIMIT_HEADERS, 3},
+                                       {PORTHOLE_LIMIT_HEAD, 120},         {PORTHOLE_LIMIT_INTERIM, 1},
+                                       {PORTHOLE_LIMIT_TRAILERS, 1},       {PORTHOLE_LIMIT_BODY, 12},
+                                       {PORTHOLE_LIMIT_CHUNK_EXTENSION, 6}};
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
     assert_int_equal(porthole_conn_set_limit(to->conn, limits[i][0], limits[i][1], 0), 0);
   }

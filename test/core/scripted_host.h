@@ -23,11 +23,11 @@ typedef struct scripted_host {
   const char *script; /* what the peer sends */
   size_t length;
   size_t position;
-  size_t piece;         /* at most so many bytes for each receive; 0: all */
-  int32_t at_end;       /* what a receive answers after the script: 0 is the end of the stream */
-  int32_t recv_lie;     /* what each receive answers, when it isn't 0 */
-  int32_t send_lie;     /* what each send answers, when it isn't 0 */
-  size_t send_most;     /* at most so many bytes for each send; 0: all */
+  size_t piece;     /* at most so many bytes for each receive; 0: all */
+  int32_t at_end;   /* what a receive answers after the script: 0 is the end of the stream */
+  int32_t recv_lie; /* what each receive answers, when it isn't 0 */
+  int32_t send_lie; /* what each send answers, when it isn't 0 */
+  size_t send_most; /* at most so many bytes for each send; 0: all */
   char sent[8192];
   size_t sent_length;
   const int32_t *handshake; /* what start_tls answers, one after the other: 0 last */
@@ -119,8 +119,8 @@ static porthole_conn *connect_to(const char *script, size_t piece) {
 }
 
 static int32_t request(porthole_conn *conn, const char *method, const char *url) {
-  return porthole_conn_request(conn, (const uint8_t *)method, strlen(method), (const uint8_t *)url, strlen(url), NULL, 0,
-                               PORTHOLE_BODY_NONE, 0, 0, 0);
+  return porthole_conn_request(conn, (const uint8_t *)method, strlen(method), (const uint8_t *)url, strlen(url), NULL,
+                               0, PORTHOLE_BODY_NONE, 0, 0, 0);
 }
 
 #endif

@@ -96,7 +96,8 @@ static void what_a_proxy_says_after_its_answer_is_not_taken_into_tls(void **stat
   static const struct {
     const char *script;
     int32_t result;
-  } answers[] = {{"HTTP/1.1 200 OK\r\n\r\n", 0}, {"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", PORTHOLE_UNSOLICITED}};
+  } answers[] = {{"HTTP/1.1 200 OK\r\n\r\n", 0},
+                 {"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", PORTHOLE_UNSOLICITED}};
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     porthole_conn *conn = connect_to(answers[i].script, 0);
     host.handshake = done;
@@ -119,8 +120,9 @@ static uint8_t *guarded(size_t size) {
 
 static void nothing_is_read_behind_the_receive_buffer(void **state) {
   (void)state;
-  static const char input[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Long: 0123456789abcdef0123456789\r\n\r\n"
-                              "10\r\n0123456789abcdef\r\n10\r\n0123456789abcdef\r\n0\r\nX-Trailer: v\r\n\r\n";
+  static const char input[] =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Long: 0123456789abcdef0123456789\r\n\r\n"
+      "10\r\n0123456789abcdef\r\n10\r\n0123456789abcdef\r\n0\r\nX-Trailer: v\r\n\r\n";
   enum { RX = 4096 };
   uint8_t *rx = guarded(RX);
   porthole_conn *conn = malloc(porthole_conn_size());

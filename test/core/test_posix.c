@@ -377,9 +377,7 @@ static void a_send_has_a_time_limit(void **state) {
 
 /* ---- the host by itself ---- */
 
-static int32_t open_handle(const server *to) {
-  return porthole_host_open(NAME, strlen(NAME), to->port, PATIENT);
-}
+static int32_t open_handle(const server *to) { return porthole_host_open(NAME, strlen(NAME), to->port, PATIENT); }
 
 static void assert_bad_handle(int32_t handle) {
   uint8_t byte = 0;

@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 
+/* clang-format off */
 #define SPAN(text) {(const uint8_t *)(text), sizeof(text) - 1}
+/* clang-format on */
 
 static void assert_sent(const char *wire) {
   assert_int_equal(host.sent_length, strlen(wire));
@@ -27,8 +29,8 @@ static void bytes_leave_once_however_few_the_host_takes(void **state) {
   porthole_conn *conn = connect_to("", 0);
   host.send_most = 1;
   const porthole_field fields[] = {{SPAN("Content-Length"), SPAN("5")}};
-  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"PUT", 3, (const uint8_t *)"/", 1, fields, 1, PORTHOLE_BODY_KNOWN,
-                                         5, 0, 0),
+  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"PUT", 3, (const uint8_t *)"/", 1, fields, 1,
+                                         PORTHOLE_BODY_KNOWN, 5, 0, 0),
                    0);
   assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"hello", 5), 0);
   assert_int_equal(porthole_conn_body_end(conn, NULL, 0), 0);
@@ -39,8 +41,9 @@ static void bytes_leave_once_however_few_the_host_takes(void **state) {
 static void a_body_of_unknown_size_is_chunked(void **state) {
   (void)state;
   porthole_conn *conn = connect_to("", 0);
-  assert_int_equal(
-      porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0, PORTHOLE_BODY_UNKNOWN, 0, 0, 0), 0);
+  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0,
+                                         PORTHOLE_BODY_UNKNOWN, 0, 0, 0),
+                   0);
   assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"abcdefghijklmnopqrstuvwxyz", 26), 0);
   const porthole_field trailers[] = {{SPAN("X-Sum"), SPAN("1")}};
   const porthole_field forbidden[] = {{SPAN("content-LENGTH"), SPAN("1")}};
@@ -60,8 +63,8 @@ static void trailers_are_refused_with_nothing_sent(void **state) {
   assert_int_equal(porthole_conn_check_trailers(conn, good, 1), 0);
   assert_int_equal(porthole_conn_check_trailers(conn, bad, 2), PORTHOLE_BAD_HEADER_VALUE);
   assert_int_equal(porthole_conn_view(conn)->refused, 1);
-  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0, PORTHOLE_BODY_KNOWN,
-                                         5, 0, PORTHOLE_HAS_TRAILERS),
+  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0,
+                                         PORTHOLE_BODY_KNOWN, 5, 0, PORTHOLE_HAS_TRAILERS),
                    PORTHOLE_TRAILERS_NEED_CHUNKS);
   assert_int_equal(porthole_conn_view(conn)->state, PORTHOLE_IDLE);
   assert_int_equal(porthole_conn_view(conn)->tx_length, 0);
@@ -76,12 +79,14 @@ static void only_a_body_is_announced_by_expect(void **state) {
   static const struct {
     uint32_t body, size;
     bool expected;
-  } bodies[] = {{PORTHOLE_BODY_NONE, 0, false}, {PORTHOLE_BODY_KNOWN, 0, false}, {PORTHOLE_BODY_KNOWN, 1, true},
+  } bodies[] = {{PORTHOLE_BODY_NONE, 0, false},
+                {PORTHOLE_BODY_KNOWN, 0, false},
+                {PORTHOLE_BODY_KNOWN, 1, true},
                 {PORTHOLE_BODY_UNKNOWN, 0, true}};
   for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
     porthole_conn *conn = connect_to("", 0);
-    assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"PUT", 3, (const uint8_t *)"/", 1, NULL, 0, bodies[i].body,
-                                           bodies[i].size, 0, PORTHOLE_EXPECT_CONTINUE),
+    assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"PUT", 3, (const uint8_t *)"/", 1, NULL, 0,
+                                           bodies[i].body, bodies[i].size, 0, PORTHOLE_EXPECT_CONTINUE),
                      0);
     assert_int_equal(porthole_conn_flush(conn), 0);
     host.sent[host.sent_length] = 0;
@@ -93,7 +98,8 @@ static void only_a_body_is_announced_by_expect(void **state) {
 static void a_body_keeps_to_its_length(void **state) {
   (void)state;
   porthole_conn *conn = connect_to("", 0);
-  porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0, PORTHOLE_BODY_STREAM, 3, 0, 0);
+  porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0, PORTHOLE_BODY_STREAM, 3, 0,
+                        0);
   assert_int_equal(porthole_conn_body_end(conn, NULL, 0), PORTHOLE_BODY_TOO_SHORT);
   assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"abcd", 4), PORTHOLE_BODY_TOO_LONG);
   assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"abc", 3), 0);
@@ -119,11 +125,19 @@ static const refusal refusals[] = {
     {SPAN("GET"), SPAN("/"), {{SPAN("X Y"), SPAN("v")}}, 1, PORTHOLE_BAD_HEADER_NAME},
     {SPAN("GET"), SPAN("/"), {{SPAN("X"), SPAN("a\r\n b")}}, 1, PORTHOLE_BAD_HEADER_VALUE},
     {SPAN("GET"), SPAN("/"), {{SPAN("Host"), SPAN("a")}, {SPAN("host"), SPAN("b")}}, 2, PORTHOLE_DUPLICATE_HOST},
-    {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("0")}, {SPAN("Content-Length"), SPAN("0")}}, 2, PORTHOLE_DUPLICATE_CONTENT_LENGTH},
+    {SPAN("GET"),
+     SPAN("/"),
+     {{SPAN("Content-Length"), SPAN("0")}, {SPAN("Content-Length"), SPAN("0")}},
+     2,
+     PORTHOLE_DUPLICATE_CONTENT_LENGTH},
     {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("+1")}}, 1, PORTHOLE_REQUEST_CONTENT_LENGTH},
     {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("1")}}, 1, PORTHOLE_LENGTH_MISMATCH},
     {SPAN("GET"), SPAN("/"), {{SPAN("Transfer-Encoding"), SPAN("gzip")}}, 1, PORTHOLE_REQUEST_TRANSFER_ENCODING},
-    {SPAN("GET"), SPAN("/"), {{SPAN("Content-Length"), SPAN("0")}, {SPAN("Transfer-Encoding"), SPAN("chunked")}}, 2, PORTHOLE_REQUEST_LENGTH_AND_ENCODING},
+    {SPAN("GET"),
+     SPAN("/"),
+     {{SPAN("Content-Length"), SPAN("0")}, {SPAN("Transfer-Encoding"), SPAN("chunked")}},
+     2,
+     PORTHOLE_REQUEST_LENGTH_AND_ENCODING},
 };
 
 static void a_refused_request_changes_nothing(void **state) {
@@ -131,8 +145,8 @@ static void a_refused_request_changes_nothing(void **state) {
   porthole_conn *conn = connect_to("", 0);
   for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
     const refusal *r = &refusals[i];
-    assert_int_equal(porthole_conn_request(conn, r->method.data, r->method.length, r->url.data, r->url.length, r->fields,
-                                           r->count, PORTHOLE_BODY_NONE, 0, 0, 0),
+    assert_int_equal(porthole_conn_request(conn, r->method.data, r->method.length, r->url.data, r->url.length,
+                                           r->fields, r->count, PORTHOLE_BODY_NONE, 0, 0, 0),
                      r->error);
     assert_int_equal(porthole_conn_view(conn)->state, PORTHOLE_IDLE);
     assert_int_equal(porthole_conn_view(conn)->tx_length, 0);
@@ -160,7 +174,8 @@ static void steps_out_of_order_are_refused(void **state) {
   assert_int_equal(porthole_conn_putheader(conn, (const uint8_t *)"X", 1, values, 2), PORTHOLE_CANNOT_SEND_HEADER);
   assert_int_equal(porthole_conn_endheaders(conn, 0, 0, 0, 0), PORTHOLE_CANNOT_SEND_HEADER);
   assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_RESPONSE_NOT_READY);
-  assert_int_equal(porthole_conn_putrequest(conn, (const uint8_t *)"GET", 3, (const uint8_t *)"/", 1, PORTHOLE_SKIP_HOST), 0);
+  assert_int_equal(
+      porthole_conn_putrequest(conn, (const uint8_t *)"GET", 3, (const uint8_t *)"/", 1, PORTHOLE_SKIP_HOST), 0);
   assert_int_equal(porthole_conn_putheader(conn, (const uint8_t *)"X", 1, values, 2), 0);
   assert_int_equal(porthole_conn_endheaders(conn, 0, 0, 0, 0), 0);
   assert_int_equal(porthole_conn_flush(conn), 0);

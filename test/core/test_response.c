@@ -24,7 +24,8 @@ static void play(const outcome *wanted, size_t piece) {
     }
     length += (size_t)result;
   }
-  if (wanted->head > 0 && (result != wanted->end || length != strlen(wanted->body) || memcmp(body, wanted->body, length) != 0)) {
+  if (wanted->head > 0 &&
+      (result != wanted->end || length != strlen(wanted->body) || memcmp(body, wanted->body, length) != 0)) {
     fail_msg("%s\npieces of %zu: body gave %d and \"%.*s\"", wanted->input, piece, result, (int)length, body);
   }
   porthole_conn_close(conn);
@@ -105,7 +106,8 @@ static void what_nobody_asked_for_ends_the_connection(void **state) {
 static void a_second_request_can_go_out_before_the_first_body_is_read(void **state) {
   (void)state;
   for (size_t piece = 1; piece < 40; piece++) { /* more would come before it is asked for */
-    porthole_conn *conn = connect_to(OK_HEAD "Content-Length: 2\r\n\r\nokHTTP/1.1 404 No\r\nContent-Length: 3\r\n\r\nnot", piece);
+    porthole_conn *conn = connect_to(
+        OK_HEAD "Content-Length: 2\r\n\r\nokHTTP/1.1 404 No\r\nContent-Length: 3\r\n\r\nnot", piece);
     uint8_t body[8];
     assert_int_equal(request(conn, "GET", "/1"), 0);
     assert_int_equal(porthole_conn_getresponse(conn), 200);

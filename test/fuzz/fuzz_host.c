@@ -30,11 +30,11 @@ static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /* The host. */
 static source from;
-static int32_t handle;    /* of the open connection, or 0 */
-static int32_t last;      /* handle given out */
-static unsigned calls;    /* of the host, in the call of the core that is under way */
-static uint8_t for_ever;    /* the answer when the input has ended */
-static const char *honest;  /* what an honest host sends: the input is not asked */
+static int32_t handle;     /* of the open connection, or 0 */
+static int32_t last;       /* handle given out */
+static unsigned calls;     /* of the host, in the call of the core that is under way */
+static uint8_t for_ever;   /* the answer when the input has ended */
+static const char *honest; /* what an honest host sends: the input is not asked */
 
 static void count_call(void) { assert_true(++calls < HOST_CALLS_MAX); }
 

@@ -32,7 +32,8 @@ static int32_t fetch(porthole_conn *conn, uint32_t host_length, uint32_t port, u
     result = porthole_conn_open(conn, text, host_length, port, 5000);
   }
   if (result == 0) {
-    result = porthole_conn_request(conn, get, sizeof get, text + host_length, url_length, NULL, 0, PORTHOLE_BODY_NONE, 0, 0, 0);
+    result = porthole_conn_request(conn, get, sizeof get, text + host_length, url_length, NULL, 0, PORTHOLE_BODY_NONE,
+                                   0, 0, 0);
   }
   if (result < 0) {
     return result;
