@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,6 +29,9 @@ typedef struct scripted_host {
   int32_t recv_lie; /* what each receive answers, when it isn't 0 */
   int32_t send_lie; /* what each send answers, when it isn't 0 */
   size_t send_most; /* at most so many bytes for each send; 0: all */
+  bool ready;       /* there is always something to receive, says a wait */
+  unsigned fail_at; /* the call that fails, counted from 1; 0: none … */
+  int32_t failure;  /* … and its answer */
   char sent[8192];
   size_t sent_length;
   const int32_t *handshake; /* what start_tls answers, one after the other: 0 last */
@@ -37,17 +41,24 @@ typedef struct scripted_host {
 
 static scripted_host host;
 
+/** Counts a call. @returns whether it is the one that fails */
+static bool fails(void) { return ++host.calls == host.fail_at; }
+
 int32_t porthole_host_open(const char *name, size_t name_length, uint32_t port, int32_t timeout_ms) {
   (void)name;
   (void)name_length;
   (void)timeout_ms;
-  host.calls++;
+  if (fails()) {
+    return host.failure;
+  }
   return port == 1 ? PORTHOLE_HOST_REFUSED : HANDLE;
 }
 
 int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
   assert_int_equal(handle, HANDLE);
-  host.calls++;
+  if (fails()) {
+    return host.failure;
+  }
   if (host.send_lie != 0) {
     return host.send_lie;
   }
@@ -60,7 +71,9 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
 
 int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity) {
   assert_int_equal(handle, HANDLE);
-  host.calls++;
+  if (fails()) {
+    return host.failure;
+  }
   if (host.recv_lie != 0) {
     return host.recv_lie;
   }
@@ -79,8 +92,10 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity) {
 
 int32_t porthole_host_wait(int32_t handle, uint32_t interest, int32_t timeout_ms) {
   assert_int_equal(handle, HANDLE);
-  host.calls++;
-  return timeout_ms == 0 ? (int32_t)(interest & PORTHOLE_WRITABLE) : (int32_t)interest;
+  if (fails()) {
+    return host.failure;
+  }
+  return timeout_ms == 0 && !host.ready ? (int32_t)(interest & PORTHOLE_WRITABLE) : (int32_t)interest;
 }
 
 int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags) {
