@@ -90,7 +90,7 @@ static int32_t feed_some(const feed *to, const uint8_t *bytes, size_t length, si
 
 static uint32_t seed;
 
-static uint32_t random_below(uint32_t bound) {
+static inline uint32_t random_below(uint32_t bound) {
   seed ^= seed << 13;
   seed ^= seed >> 17;
   seed ^= seed << 5;
