@@ -48,10 +48,11 @@ export function flush(channel) {
 /** Writes bytes in parts, as fast as the socket takes them. */
 async function write(channel, bytes, offset, limits) {
   for (let at = offset; at < bytes.length; at += PART) {
-    await letRead(channel, PART);
+    const part = bytes.subarray(at, at + PART);
+    await letRead(channel, part.length);
     await drained(channel, limits);
     if (channel.answered) return;
-    channel.transport.write(bytes.subarray(at, at + PART));
+    channel.transport.write(part);
   }
 }
 
