@@ -92,6 +92,8 @@ export class Channel {
   #sink = null; // who takes body bytes as they arrive
   #stalled = false; // the core had no room
   #pumping = false;
+  #flushing = false;
+  #pumpLater = false;
   #handshaking = false;
   #closed = false;
   #sentBefore = 0;
@@ -214,6 +216,8 @@ export class Channel {
   /** Receives whatever the transport has, and tells those who wait. Never throws. */
   pump() {
     if (this.#pumping || this.transport === null) return;
+    this.#pumpLater = this.#flushing;
+    if (this.#flushing) return;
     if (this.#handshaking) {
       if (this.#receiver !== null) this.#runReceiver();
       return;
@@ -557,9 +561,15 @@ export class Channel {
 
   // ---- sending ----
 
-  /** Hands what is staged to the transport. */
+  /** Hands what is staged to the transport. What a transport does in the middle of that has to wait. */
   flush() {
-    return this.core.exports.porthole_conn_flush(this.core.address);
+    const { core } = this;
+    this.#flushing = true;
+    const result = core.exports.porthole_conn_flush(core.address);
+    this.#flushing = false;
+    if (this.#closed) core.free();
+    else if (this.#pumpLater) this.pump();
+    return result;
   }
 
   // ---- ending ----
@@ -596,7 +606,7 @@ export class Channel {
       const transport = this.detach();
       transport.destroy();
     }
-    this.core.free();
+    if (!this.#flushing) this.core.free();
   }
 
   /**

@@ -25,6 +25,7 @@ void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_
 }
 
 int32_t porthole_conn_set_limit(porthole_conn *conn, uint32_t limit, uint32_t value_low, uint32_t value_high) {
+  REFUSE_REENTRY(conn);
   if (limit >= PORTHOLE_LIMITS || (limit == PORTHOLE_LIMIT_HEAD && value_low >= conn->rx_size) ||
       (limit != PORTHOLE_LIMIT_BODY && value_high != 0)) {
     return PORTHOLE_BAD_LIMIT;
@@ -160,6 +161,7 @@ int32_t porthole__authority(uint8_t *to, const uint8_t *host, size_t length, uin
 
 int32_t porthole_conn_set_authority(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
                                     uint32_t default_port) {
+  REFUSE_REENTRY(conn);
   int32_t length = porthole__authority(conn->authority, host, host_length, port, port != default_port);
   if (length < 0) {
     return length;
@@ -172,6 +174,7 @@ int32_t porthole_conn_set_authority(porthole_conn *conn, const uint8_t *host, si
 
 int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
                            int32_t timeout_ms) {
+  REFUSE_REENTRY(conn);
   uint8_t scratch[AUTHORITY_MAX];
   int32_t error = porthole__authority(scratch, host, host_length, port, false);
   if (error < 0) {
@@ -186,9 +189,16 @@ int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host
   return 0;
 }
 
-void porthole_conn_attach(porthole_conn *conn, int32_t handle) { conn->handle = handle; }
+void porthole_conn_attach(porthole_conn *conn, int32_t handle) {
+  if (!conn->in_host) {
+    conn->handle = handle;
+  }
+}
 
 void porthole_conn_close(porthole_conn *conn) {
+  if (conn->in_host) {
+    return;
+  }
   int32_t handle = conn->handle;
   __builtin_memset(conn, 0, offsetof(porthole_conn, tx));
   if (handle > 0) {

@@ -97,6 +97,7 @@ typedef struct run {
 struct porthole_conn {
   porthole_view view; /* first: its address is the connection's */
   int32_t handle;
+  bool in_host; /* a call into the host is under way: nothing may change below it */
 
   /* The receive buffer: see receive.c. */
   uint32_t end;            /* where the next bytes go */
@@ -157,6 +158,12 @@ bool porthole__same(const uint8_t *text, size_t length, const char *name, size_t
 void porthole__trim(const uint8_t **text, size_t *length);
 bool porthole__next_item(const uint8_t **list, size_t *list_length, const uint8_t **item, size_t *item_length);
 bool porthole__decimal(const uint8_t *text, size_t length, uint64_t *value);
+
+/** Begins every function that changes a connection: a host that calls back from inside of a call is told so. */
+#define REFUSE_REENTRY(conn)   \
+  if ((conn)->in_host) {       \
+    return PORTHOLE_BUSY;      \
+  }
 
 /** SP or HTAB (RFC 9110 section 5.6.3). */
 static inline bool porthole__is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }

@@ -17,12 +17,22 @@ static int32_t send_failed(porthole_conn *conn, int32_t error) {
   return error;
 }
 
+/** porthole_host_wait */
+static int32_t wait_for(porthole_conn *conn, uint32_t interest, int32_t timeout_ms) {
+  conn->in_host = true;
+  int32_t ready = porthole_host_wait(conn->handle, interest, timeout_ms);
+  conn->in_host = false;
+  return ready;
+}
+
 /** Gives bytes to the host. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
 static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length) {
   if (length > INT32_MAX) {
     length = INT32_MAX;
   }
+  conn->in_host = true;
   int32_t sent = porthole_host_send(conn->handle, bytes, length);
+  conn->in_host = false;
   if (sent == PORTHOLE_WANT_WRITE) {
     return sent;
   }
@@ -33,6 +43,7 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
 }
 
 int32_t porthole_conn_flush(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->error != 0) {
     return view->error;
@@ -48,6 +59,7 @@ int32_t porthole_conn_flush(porthole_conn *conn) {
 }
 
 int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->phase == PORTHOLE_PHASE_TUNNEL) {
     int32_t error = porthole_conn_tunnelled(conn);
@@ -66,7 +78,9 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t
     return PORTHOLE_UNSOLICITED;
   }
   conn->pending_length = 0;
+  conn->in_host = true;
   int32_t result = porthole_host_start_tls(conn->handle, (const char *)name, name_length, flags);
+  conn->in_host = false;
   if (result == 0 || result == PORTHOLE_WANT_READ) {
     return result;
   }
@@ -82,7 +96,7 @@ static bool answered(const porthole_conn *conn) {
 /** Receives what is there already, so that an early answer is seen while a body is being sent. @returns 0 or an error */
 static int32_t look(porthole_conn *conn) {
   while (!answered(conn)) {
-    int32_t ready = porthole_host_wait(conn->handle, PORTHOLE_READABLE, 0);
+    int32_t ready = wait_for(conn, PORTHOLE_READABLE, 0);
     if (ready <= 0 || !(ready & PORTHOLE_READABLE)) {
       return 0;
     }
@@ -101,6 +115,7 @@ static int32_t look(porthole_conn *conn) {
 }
 
 int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t length) {
+  REFUSE_REENTRY(conn);
   if (length == 0) {
     return 0;
   }
@@ -120,7 +135,7 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
   while (error == 0 && length > 0) {
     int32_t sent = host_send(conn, data, length);
     if (sent == PORTHOLE_WANT_WRITE) {
-      sent = porthole_host_wait(conn->handle, PORTHOLE_WRITABLE, -1) < 0 ? PORTHOLE_HOST_OTHER : 0;
+      sent = wait_for(conn, PORTHOLE_WRITABLE, -1) < 0 ? PORTHOLE_HOST_OTHER : 0;
     }
     if (sent < 0) {
       error = sent;
@@ -134,13 +149,16 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
 }
 
 int32_t porthole_conn_receive(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   uint32_t offset;
   uint32_t length;
   int32_t result = porthole_conn_region(conn, &offset, &length);
   if (result != 0) {
     return result;
   }
+  conn->in_host = true;
   int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length);
+  conn->in_host = false;
   if (received > 0) {
     return porthole_conn_filled(conn, (size_t)received);
   }
@@ -155,6 +173,7 @@ int32_t porthole_conn_receive(porthole_conn *conn) {
 }
 
 int32_t porthole_conn_getresponse(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   if (conn->view.state != PORTHOLE_REQUEST_SENT || (conn->view.flags & PORTHOLE_OPEN)) {
     return PORTHOLE_RESPONSE_NOT_READY;
   }
@@ -175,6 +194,7 @@ int32_t porthole_conn_getresponse(porthole_conn *conn) {
 }
 
 int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   size_t done = 0;
   if (length > INT32_MAX) {

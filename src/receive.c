@@ -379,6 +379,7 @@ static uint32_t find_room(porthole_conn *conn) {
 }
 
 int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *length) {
+  REFUSE_REENTRY(conn);
   if (conn->view.error != 0) {
     return conn->view.error;
   }
@@ -406,6 +407,7 @@ int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *le
 }
 
 int32_t porthole_conn_filled(porthole_conn *conn, size_t length) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->error != 0) {
     return view->error;
@@ -424,6 +426,7 @@ int32_t porthole_conn_filled(porthole_conn *conn, size_t length) {
 }
 
 int32_t porthole_conn_ended(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->error != 0) {
     return view->error;
@@ -459,6 +462,9 @@ int32_t porthole_conn_ended(porthole_conn *conn) {
 }
 
 void porthole_conn_failed(porthole_conn *conn, int32_t error) {
+  if (conn->in_host) {
+    return;
+  }
   uint32_t phase = conn->view.phase;
   conn->pending_length = 0;
   conn->view.flags |= PORTHOLE_ENDED | PORTHOLE_UNUSABLE;
@@ -473,6 +479,7 @@ void porthole_conn_failed(porthole_conn *conn, int32_t error) {
 /* ---- the reader's side ---- */
 
 int32_t porthole_conn_resume(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   if (conn->view.error != 0) {
     return conn->view.error;
   }
@@ -487,6 +494,7 @@ int32_t porthole_conn_resume(porthole_conn *conn) {
 }
 
 int32_t porthole_conn_accept(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->state != PORTHOLE_REQUEST_SENT || (view->flags & PORTHOLE_OPEN)) {
     return PORTHOLE_RESPONSE_NOT_READY;
@@ -505,11 +513,15 @@ int32_t porthole_conn_accept(porthole_conn *conn) {
 }
 
 void porthole_conn_release(porthole_conn *conn) {
+  if (conn->in_host) {
+    return;
+  }
   conn->head_kept = false;
   conn->trailer_kept = false;
 }
 
 int32_t porthole_conn_consume(porthole_conn *conn, size_t length) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (length > view->available) {
     return PORTHOLE_HOST_LIED;
@@ -545,6 +557,7 @@ uint32_t porthole_conn_direct(const porthole_conn *conn) {
 }
 
 int32_t porthole_conn_passed(porthole_conn *conn, size_t length) {
+  REFUSE_REENTRY(conn);
   if (length > porthole_conn_direct(conn)) {
     porthole__fail(conn, PORTHOLE_HOST_LIED);
     return PORTHOLE_HOST_LIED;
@@ -566,6 +579,7 @@ int32_t porthole_conn_passed(porthole_conn *conn, size_t length) {
 }
 
 int32_t porthole_conn_finish(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (!(view->flags & PORTHOLE_OPEN)) {
     return 0;

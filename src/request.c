@@ -44,6 +44,9 @@ static int32_t too_large(porthole_conn *conn) {
 }
 
 void porthole_conn_taken(porthole_conn *conn, size_t length) {
+  if (conn->in_host) {
+    return;
+  }
   porthole_view *view = &conn->view;
   uint32_t staged = view->tx_length - view->tx_sent;
   view->tx_sent += length < staged ? (uint32_t)length : staged;
@@ -157,6 +160,7 @@ static bool stage_host(porthole_conn *conn, const porthole_span *authority) {
 
 int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
                                  size_t url_length, uint32_t flags) {
+  REFUSE_REENTRY(conn);
   if (conn->view.state != PORTHOLE_IDLE) {
     return PORTHOLE_CANNOT_SEND_REQUEST;
   }
@@ -289,6 +293,7 @@ static int32_t put_fields(porthole_conn *conn, const porthole_field *fields, siz
 
 int32_t porthole_conn_putheader(porthole_conn *conn, const uint8_t *name, size_t name_length,
                                 const porthole_span *values, size_t count) {
+  REFUSE_REENTRY(conn);
   if (conn->view.state != PORTHOLE_REQUEST_STARTED) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
@@ -334,6 +339,7 @@ static void head_complete(porthole_conn *conn, uint32_t body) {
 
 int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t size_low, uint32_t size_high,
                                  uint32_t flags) {
+  REFUSE_REENTRY(conn);
   if (conn->view.state != PORTHOLE_REQUEST_STARTED) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
@@ -368,6 +374,7 @@ static bool announces_empty_body(const uint8_t *method, size_t length) {
 int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
                               size_t url_length, const porthole_field *fields, size_t count, uint32_t body,
                               uint32_t size_low, uint32_t size_high, uint32_t flags) {
+  REFUSE_REENTRY(conn);
   checkpoint before = checkpoint_of(conn);
   uint32_t skips = (HAS_FIELD(fields, count, "host") ? (uint32_t)PORTHOLE_SKIP_HOST : 0) |
                    (HAS_FIELD(fields, count, "accept-encoding") ? (uint32_t)PORTHOLE_SKIP_ACCEPT_ENCODING : 0);
@@ -410,6 +417,7 @@ int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t
 
 int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
                              const porthole_field *fields, size_t count) {
+  REFUSE_REENTRY(conn);
   if (conn->view.state != PORTHOLE_IDLE) {
     return PORTHOLE_CANNOT_SEND_REQUEST;
   }
@@ -442,6 +450,7 @@ int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t ho
 }
 
 int32_t porthole_conn_tunnelled(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->phase != PORTHOLE_PHASE_TUNNEL || view->raw_length > 0) {
     porthole__fail(conn, PORTHOLE_UNSOLICITED);
@@ -475,6 +484,7 @@ static bool stage_chunk_size(porthole_conn *conn, size_t size) {
 }
 
 int32_t porthole_conn_body_piece(porthole_conn *conn, size_t length) {
+  REFUSE_REENTRY(conn);
   if (!conn->body_open) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
@@ -497,6 +507,9 @@ int32_t porthole_conn_body_piece(porthole_conn *conn, size_t length) {
 }
 
 void porthole_conn_body_piece_end(porthole_conn *conn) {
+  if (conn->in_host) {
+    return;
+  }
   if (conn->mode == SEND_CHUNKED) {
     STAGE(conn, "\r\n");
   }
@@ -520,6 +533,7 @@ static bool allowed_in_trailers(const uint8_t *name, size_t length) {
 }
 
 int32_t porthole_conn_check_trailers(porthole_conn *conn, const porthole_field *fields, size_t count) {
+  REFUSE_REENTRY(conn);
   for (size_t i = 0; i < count; i++) {
     const porthole_span *name = &fields[i].name;
     int32_t error = check_header(name->data, name->length, &fields[i].value, 1);
@@ -535,6 +549,7 @@ int32_t porthole_conn_check_trailers(porthole_conn *conn, const porthole_field *
 }
 
 int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields, size_t count) {
+  REFUSE_REENTRY(conn);
   if (!conn->body_open) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
@@ -564,6 +579,7 @@ int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields
 }
 
 int32_t porthole_conn_sent_raw(porthole_conn *conn, size_t length) {
+  REFUSE_REENTRY(conn);
   if (conn->view.state != PORTHOLE_REQUEST_SENT) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }

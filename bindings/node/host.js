@@ -80,8 +80,12 @@ export class Host {
     if (!this.#inside(data, length) || length === 0) return HOST_OTHER;
     if (!transport.writable) return transport.failure ?? HOST_CLOSED;
     if (transport.full) return WANT_WRITE;
-    // A string is a copy, as the guest may overwrite the bytes, and the cheapest one.
-    transport.write(this.bytes.latin1Slice(data >>> 0, (data >>> 0) + (length >>> 0)), 'latin1');
+    try {
+      // A string is a copy, as the guest may overwrite the bytes, and the cheapest one.
+      transport.write(this.bytes.latin1Slice(data >>> 0, (data >>> 0) + (length >>> 0)), 'latin1');
+    } catch (error) {
+      return transport.fail(error); // a Duplex that throws: nothing may unwind the guest
+    }
     return length;
   }
 

@@ -348,6 +348,13 @@ export class Transport {
     else this.socket.resume();
   }
 
+  /** Ends the transport with an error. @param {Error} error @returns {number} its PORTHOLE_HOST_* code */
+  fail(error) {
+    this.#onerror(error);
+    this.destroy();
+    return this.failure;
+  }
+
   /** Closes the socket at once. Idempotent. */
   destroy() {
     this.#pendingLength = 0;

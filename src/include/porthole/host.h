@@ -13,7 +13,9 @@
  *     is never valid again, also when its place in the table is reused.
  *   - Pointers hold for the call, save the region of a pending receive (see porthole_host_recv). The host checks every
  *     pointer and length against the guest's memory before it touches it, and does not call into the guest.
- *   - The guest checks every number that the host returns.
+ *   - The guest checks every number that the host returns. It refuses to be called on a connection while a call into the
+ *     host is under way for it (PORTHOLE_BUSY), and stays so when the host unwinds that call, by an exception or a trap:
+ *     porthole_conn_init makes the memory of such a connection usable again.
  */
 #ifndef PORTHOLE_HOST_H
 #define PORTHOLE_HOST_H

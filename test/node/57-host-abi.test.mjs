@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+//
+// Both sides of the host ABI: a module under hosts that misbehave, and Node's host under a guest that does.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import { Host } from '../../bindings/node/host.js';
+import { Transport } from '../../bindings/node/transport.js';
+import { PHASE_END, VIEW_ERROR, VIEW_PHASE, VIEW_STATE, VIEW_STATUS } from '../../js/generated/abi.js';
+import { BUSY, HOST_BAD_HANDLE, HOST_OTHER, WANT_READ } from '../../js/generated/errors.js';
+import { HTTPConnection } from '../../js/index.js';
+import { MemoryPeer } from '../support/memory-peer.mjs';
+import { reply } from '../support/raw-server.mjs';
+
+const module = new WebAssembly.Module(readFileSync(new URL('../../js/generated/porthole.wasm', import.meta.url)));
+const SIZE = 65536;
+const HANDLE = 7;
+
+/** An instance whose host is made of these functions, and connections in it. */
+function instantiate(host) {
+  const imports = {};
+  for (const { name } of WebAssembly.Module.imports(module)) imports[name] = () => HOST_OTHER;
+  const { exports } = new WebAssembly.Instance(module, { porthole_host_v1: { ...imports, ...host } });
+  exports._initialize?.();
+  let next = (exports.porthole_heap() + 15) & ~15;
+  const room = (length) => {
+    const at = next;
+    next = (next + length + 15) & ~15;
+    const missing = next - exports.memory.buffer.byteLength;
+    if (missing > 0) exports.memory.grow(Math.ceil(missing / SIZE));
+    return at;
+  };
+  const bytes = () => Buffer.from(exports.memory.buffer);
+  const text = room(SIZE);
+  return {
+    exports,
+    bytes,
+    connect() {
+      const conn = room(exports.porthole_conn_size());
+      exports.porthole_conn_init(conn, room(SIZE), SIZE, room(SIZE), SIZE);
+      bytes().latin1Write('a.example', text);
+      assert.equal(exports.porthole_conn_set_authority(conn, text, 9, 80, 80), 0);
+      exports.porthole_conn_attach(conn, HANDLE);
+      return conn;
+    },
+    request(conn) {
+      bytes().latin1Write('GET/', text);
+      return exports.porthole_conn_request(conn, text, 3, text + 3, 1, 0, 0, 0, 0, 0, 0);
+    },
+    word: (conn, index) => new Int32Array(exports.memory.buffer)[conn / 4 + index],
+  };
+}
+
+const send = (_handle, _data, length) => length;
+
+/** A `recv` that gives one answer. */
+function answering(guest, text) {
+  return (_handle, buffer) => guest().bytes().latin1Write(text, buffer);
+}
+
+test('[abi-06] a call from inside of a call into the host is refused, and changes nothing', () => {
+  const results = [];
+  let guest;
+  let conn;
+  const inside = (give) => (handle, buffer, length) => {
+    const { exports } = guest;
+    const calls = Object.keys(exports).filter((name) => name.startsWith('porthole_conn_') && !/_(size|init|view|direct)$/.test(name));
+    const before = guest.bytes().subarray(conn, conn + exports.porthole_conn_size()).toString('hex');
+    for (const name of calls) {
+      const result = exports[name](conn, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+      if (result !== undefined) results.push([name, result]);
+    }
+    assert.equal(guest.bytes().subarray(conn, conn + exports.porthole_conn_size()).toString('hex'), before);
+    return give(handle, buffer, length);
+  };
+  guest = instantiate({ porthole_host_send: inside(send), porthole_host_recv: inside((...args) => answering(() => guest, reply('hello'))(...args)) });
+  conn = guest.connect();
+  assert.equal(guest.request(conn), 0);
+  assert.equal(guest.exports.porthole_conn_flush(conn), 0);
+  assert.ok(guest.exports.porthole_conn_receive(conn) > 0);
+  assert.ok(results.length > 40);
+  for (const [name, result] of results) assert.equal(result, BUSY, name);
+  assert.deepEqual([guest.word(conn, VIEW_STATUS), guest.word(conn, VIEW_PHASE)], [200, PHASE_END]);
+});
+
+test('[abi-07] an import that throws ends its connection only', () => {
+  const thrown = new Error('the host fell over');
+  let falling = true;
+  const guest = instantiate({
+    porthole_host_send: send,
+    porthole_host_recv(...args) {
+      if (falling) throw thrown;
+      return answering(() => guest, reply('hello'))(...args);
+    },
+  });
+  const first = guest.connect();
+  guest.request(first);
+  assert.throws(() => guest.exports.porthole_conn_receive(first), (error) => error === thrown);
+  assert.equal(guest.exports.porthole_conn_receive(first), BUSY);
+  falling = false;
+  const second = guest.connect();
+  guest.request(second);
+  assert.ok(guest.exports.porthole_conn_receive(second) > 0);
+  assert.equal(guest.word(second, VIEW_STATUS), 200);
+});
+
+test('[abi-07] a Duplex that throws when it is written to ends its connection, and the next one works', async () => {
+  const error = new Error('can not be written to');
+  const bad = new MemoryPeer();
+  bad.write = () => {
+    throw error;
+  };
+  const peers = [bad, new MemoryPeer([Buffer.from(reply('hello'))])];
+  const connection = new HTTPConnection('h', { create_connection: () => peers.shift(), timeout: 5 });
+  await assert.rejects(connection.request('GET', '/'), (thrown) => thrown === error);
+  assert.equal(connection.sock, null);
+  await connection.request('GET', '/');
+  assert.equal(await (await connection.getresponse()).text(), 'hello');
+  connection.close();
+});
+
+test('[abi-06] a Duplex that answers, or is closed, while it is being written to does no harm', async () => {
+  class Eager extends Duplex {
+    _read() {}
+    _write(_chunk, _encoding, done) {
+      this.push(reply('hello'));
+      done();
+    }
+  }
+  const connection = new HTTPConnection('h', { create_connection: () => new Eager(), timeout: 5 });
+  for (let i = 0; i < 3; i++) {
+    await connection.request('GET', '/');
+    assert.equal(await (await connection.getresponse()).text(), 'hello');
+  }
+  connection.close();
+  const closing = new MemoryPeer();
+  const { write } = closing;
+  closing.write = (...args) => {
+    other.close();
+    return write.apply(closing, args);
+  };
+  const other = new HTTPConnection('h', { create_connection: () => closing, timeout: 5 });
+  await other.request('GET', '/').catch(({ name }) => assert.equal(name, 'NotConnected'));
+  assert.equal(other.sock, null);
+});
+
+test('[abi-08] memory that grows during a call is no harm: what was received is there', () => {
+  const guest = instantiate({
+    porthole_host_send: send,
+    porthole_host_recv(...args) {
+      guest.exports.memory.grow(3);
+      return answering(() => guest, reply('hello'))(...args);
+    },
+  });
+  const conn = guest.connect();
+  guest.request(conn);
+  assert.ok(guest.exports.porthole_conn_receive(conn) > 0);
+  assert.equal(guest.word(conn, VIEW_STATUS), 200);
+  assert.equal(guest.word(conn, VIEW_ERROR), 0);
+});
+
+/** Node's host with a memory of one page, and a transport. */
+function hosted() {
+  const host = new Host();
+  host.bytes = Buffer.alloc(SIZE);
+  const peer = new MemoryPeer();
+  return { host, peer, handle: host.add(new Transport(peer, false)), ...host.imports };
+}
+
+test('[abi-10] [abi-11] a pointer and a length beyond the memory are refused, and nothing is touched', () => {
+  const { handle, peer, ...imports } = hosted();
+  const spans = [[SIZE, 1], [SIZE - 1, 2], [0, SIZE + 1], [8, 0xffffffff], [-1, 2], [0xffffffff, 0xffffffff], [-8, -8], [0, 0]];
+  for (const [pointer, length] of spans) {
+    assert.equal(imports.porthole_host_send(handle, pointer, length), HOST_OTHER, `send ${pointer} ${length}`);
+    assert.equal(imports.porthole_host_recv(handle, pointer, length), HOST_OTHER, `recv ${pointer} ${length}`);
+    if (length === 0) continue;
+    assert.equal(imports.porthole_host_open(pointer, length, 80, -1), HOST_OTHER);
+    assert.equal(imports.porthole_host_start_tls(handle, pointer, length, 0), HOST_OTHER);
+    assert.equal(imports.porthole_host_last_error(handle, pointer, length), HOST_OTHER);
+  }
+  assert.equal(peer.received, '');
+  assert.equal(imports.porthole_host_open(0, 1, 65536, -1), HOST_OTHER);
+  assert.equal(imports.porthole_host_recv(handle, 0, 16), WANT_READ);
+});
+
+test('[abi-13] a handle means something to its own instance only, and nothing once it is closed', () => {
+  const one = hosted();
+  const two = hosted();
+  one.host.add(new Transport(new MemoryPeer(), false));
+  const foreign = one.host.add(new Transport(new MemoryPeer(), false));
+  for (const handle of [foreign, 0, -1, 0x7fffffff]) {
+    assert.equal(two.porthole_host_send(handle, 0, 1), HOST_BAD_HANDLE);
+    assert.equal(two.porthole_host_recv(handle, 0, 1), HOST_BAD_HANDLE);
+    assert.equal(two.porthole_host_wait(handle, 3, 0), HOST_BAD_HANDLE);
+    assert.equal(two.porthole_host_start_tls(handle, 0, 1, 0), HOST_BAD_HANDLE);
+    two.porthole_host_close(handle);
+  }
+  two.porthole_host_close(two.handle);
+  two.porthole_host_close(two.handle);
+  assert.equal(two.porthole_host_recv(two.handle, 0, 1), HOST_BAD_HANDLE);
+  assert.notEqual(two.host.add(new Transport(new MemoryPeer(), false)), two.handle);
+  assert.equal(one.porthole_host_recv(one.handle, 0, 16), WANT_READ);
+});
+
+test('[abi-15] nothing is allocated, so that no allocation can fail: the module has no such function', () => {
+  const names = [...WebAssembly.Module.exports(module), ...WebAssembly.Module.imports(module)].map(({ name }) => name);
+  assert.ok(names.length > 30);
+  // Emscripten adds stackAlloc, of the stack.
+  assert.deepEqual(names.filter((name) => /alloc|free|sbrk|grow/i.test(name) && name !== 'stackAlloc'), []);
+  const guest = instantiate({ porthole_host_send: send });
+  const conn = guest.connect();
+  const size = guest.exports.memory.buffer.byteLength;
+  for (let i = 0; i < 1000; i++) {
+    guest.request(conn);
+    guest.exports.porthole_conn_flush(conn);
+    guest.exports.porthole_conn_close(conn);
+    guest.exports.porthole_conn_attach(conn, HANDLE);
+  }
+  assert.equal(guest.exports.memory.buffer.byteLength, size);
+  assert.equal(guest.word(conn, VIEW_STATE), 0);
+});
