@@ -3,6 +3,8 @@
 // What tests of HTTPSConnection share: connections to a port of loopback under any name, and what a refusal has to be.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { create_default_context, HTTPSConnection } from '../../js/index.js';
 import { certificates } from './certificates.mjs';
 
@@ -44,4 +46,42 @@ export async function assertRefused(conn, code, expected = {}) {
   });
   assert.equal(conn.sock, null);
   assert.equal(conn.tls_info(), null);
+}
+
+/** Asserts that an operation ends by a timeout. @param {Promise<unknown>} operation @param {object} expected of the error */
+export async function assertTimesOut(operation, expected) {
+  await assert.rejects(operation, (error) => {
+    assert.deepEqual([error.name, error.code], ['TimeoutError', 'ETIMEDOUT'], error.stack);
+    for (const [name, value] of Object.entries(expected)) assert.equal(error[name], value, `${name} of ${error.stack}`);
+    assert.ok(error.elapsed >= error.limit * 0.95 && error.elapsed < error.limit + 2, `elapsed ${error.elapsed}`);
+    return true;
+  });
+}
+
+/**
+ * Runs with a peer over TCP that speaks no TLS by itself.
+ * @param {(socket: net.Socket) => void} greet called for each connection
+ * @param {(peer: { port: number, received: () => string, sockets: Set<net.Socket>, connections: () => number }) => Promise<void>} use
+ */
+export async function withPeer(greet, use) {
+  const sockets = new Set();
+  let received = '';
+  let count = 0;
+  const server = net.createServer((socket) => {
+    count += 1;
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('data', (data) => (received += data.latin1Slice()));
+    greet(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await use({ port: server.address().port, received: () => received, sockets, connections: () => count });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  }
 }
