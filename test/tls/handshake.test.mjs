@@ -45,9 +45,9 @@ describe('handshakes', { skip: noOpenssl }, () => {
         const context = Object.assign(trusting(), { minimum_version: version });
         context.set_ciphers('DEFAULT:@SECLEVEL=0');
         const conn = connect(port, { context });
-        const response = await exchange(conn, 'GET', '/');
-        assert.equal(conn.tls_info()?.protocol ?? version, version);
-        assert.match(await response.text(), new RegExp(`Protocol +: ${version.replace(/^TLSv1$/, 'TLSv1(.0)?')}\\b`));
+        await conn.connect();
+        assert.equal(conn.tls_info().protocol, version);
+        assert.match(await fetchText(conn), new RegExp(`Protocol +: ${version}\\s`));
       }));
   }
 
@@ -141,8 +141,7 @@ describe('handshakes', { skip: noOpenssl }, () => {
           await assertTimesOut(conn.request('GET', '/'), { limit: 0.3, phase: 'tls', retry_safe: 'yes' });
           assert.equal(conn.sock, null);
         }
-        await sleep(20);
-        assert.equal(sockets.size, 0, 'connections that are left open');
+        await until(() => sockets.size === 0);
       }));
   }
 
@@ -158,8 +157,7 @@ describe('handshakes', { skip: noOpenssl }, () => {
         const conn = connect(port);
         setTimeout(() => conn.close(), 50);
         await assert.rejects(conn.request('GET', '/'), { name: 'NotConnected' });
-        await sleep(20);
-        assert.equal(sockets.size, 0, 'connections that are left open');
+        await until(() => sockets.size === 0);
       },
     ));
 
