@@ -12,6 +12,7 @@ import {
   OPEN,
   PHASE_HEAD,
   PHASE_NOTHING,
+  REQUEST_SENT,
   TLS_ALPN_HTTP1,
   UNUSABLE,
   VIEW_AVAILABLE,
@@ -28,6 +29,7 @@ import {
   VIEW_RAW_LENGTH,
   VIEW_REASON,
   VIEW_REASON_LENGTH,
+  VIEW_STATE,
   VIEW_STATUS,
 } from './generated/abi.js';
 import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/errors.js';
@@ -165,9 +167,15 @@ export class Channel {
     return this.core.view[VIEW_PHASE];
   }
 
+  /** Is the final head of the request under way in? The response that is still being read can be that of the one before. */
+  get headIn() {
+    const { view } = this.core;
+    return view[VIEW_PHASE] > PHASE_HEAD && !((view[VIEW_FLAGS] & OPEN) !== 0 && view[VIEW_STATE] === REQUEST_SENT);
+  }
+
   /** Is a final head in, or did the connection fail: is the rest of the request without use? */
   get answered() {
-    return this.failed || this.phase > PHASE_HEAD;
+    return this.failed || this.headIn;
   }
 
   /** Has the connection failed while something was due? */

@@ -566,10 +566,10 @@ export class HTTPConnection {
     const signals = (this.#exchange?.waits ?? this.#waitsFor(null)).idle.signals;
     if (error.retry_safe !== undefined || abortedOf(signals)?.reason === error) return error;
     const sent = channel === null ? 0 : channel.bytesSent;
-    const answered = channel !== null && !channel.closed && channel.phase > PHASE_HEAD;
+    const answered = channel !== null && !channel.closed && channel.headIn;
     error.phase ??= phase;
-    error.host ??= this.host;
-    error.port ??= this.port;
+    error.host = this.host; // Node has the address there, sometimes
+    error.port = this.port;
     error.bytes_sent = sent;
     error.bytes_received = channel === null ? 0 : channel.bytesReceived;
     error.retry_safe = sent === 0 ? 'yes' : answered ? 'no' : 'unknown';

@@ -376,6 +376,7 @@ const hints = {
     "the server's certificate is signed with a weak digest such as SHA-1: it has to be issued anew",
   ERR_SSL_WRONG_VERSION_NUMBER: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
+  ERR_SSL_UNEXPECTED_MESSAGE: 'the server does not keep to TLS: is something between that changes what it says?',
   ERR_SSL_HTTP_REQUEST: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: versionHint,
   ERR_SSL_UNSUPPORTED_PROTOCOL: versionHint,

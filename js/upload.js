@@ -3,7 +3,6 @@
 // Sending the body of a request, piece by piece, as long as the server has not answered.
 
 import { print, reprBytes } from './debug.js';
-import { PHASE_HEAD } from './generated/abi.js';
 import { flatHeaders } from './headers.js';
 
 /** Large pieces are handed over in parts of this size, so that progress is seen. */
@@ -32,7 +31,7 @@ async function letRead(channel, length) {
 export async function drained(channel, limits) {
   const step = () => {
     if (channel.closed) throw channel.failure();
-    if (channel.phase > PHASE_HEAD) return true;
+    if (channel.headIn) return true;
     if (channel.failed) throw channel.failure();
     return channel.transport.full ? undefined : true;
   };

@@ -23,7 +23,9 @@ static int32_t size_line_complete(porthole_conn *conn) {
 
 /** Reads an extension up to its CR, which stays: control characters have no place in it. */
 static const uint8_t *skip_extension(porthole_conn *conn, const uint8_t *at, const uint8_t *end) {
-  const uint8_t *stop = porthole__find_control(at, end);
+  /* Not beyond the line's limit: or whether that or the control character is told depends on how the bytes came. */
+  size_t room = conn->limits[PORTHOLE_LIMIT_LINE] - conn->chunk_line;
+  const uint8_t *stop = porthole__find_control(at, (size_t)(end - at) < room ? end : at + room);
   conn->chunk_extensions += (uint64_t)(stop - at);
   conn->chunk_line += (uint32_t)(stop - at);
   return stop;
@@ -123,7 +125,7 @@ int32_t porthole__chunks_read(porthole_conn *conn) {
       break;
     case CHUNK_EXTENSION:
       at = skip_extension(conn, at, end);
-      if (at < end) {
+      if (at < end && conn->chunk_line < conn->limits[PORTHOLE_LIMIT_LINE]) {
         conn->chunk = CHUNK_SIZE_LF;
         result = *at++ == '\r' ? 0 : PORTHOLE_BAD_CHUNK;
       }

@@ -43,15 +43,18 @@ int32_t porthole_conn_set_limit(porthole_conn *conn, uint32_t limit, uint32_t va
 /** Is this what stands between the brackets of an IPv6 address, zone included (RFC 3986 section 3.2.2, RFC 6874)? */
 static bool is_ipv6(const uint8_t *text, size_t length) {
   const uint8_t *zone = porthole__find(text, text + length, '%');
-  if (porthole__find(text, zone, ':') == zone) {
-    return false;
-  }
+  uint32_t colons = 0;
   for (const uint8_t *at = text; at < zone; at++) {
+    colons += *at == ':';
     if (!(porthole__class[*at] & CLASS_HEX) && *at != ':' && *at != '.') {
       return false;
     }
   }
-  return porthole__all_class(zone, (size_t)(text + length - zone), CLASS_TOKEN);
+  if (colons < 2) { /* "::" at least: ":443" and "abc:80" are no addresses */
+    return false;
+  }
+  size_t zone_length = (size_t)(text + length - zone);
+  return porthole__all_class(zone, zone_length, CLASS_TOKEN) && porthole__all_class(zone, zone_length, CLASS_HOST);
 }
 
 /** Checks a host without port and brackets. Bytes from 0x80 pass when `international`: they are still to be encoded. */
@@ -183,7 +186,7 @@ int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host
   porthole_conn_close(conn);
   int32_t handle = porthole_host_open((const char *)host, host_length, port, timeout_ms);
   if (handle <= 0) {
-    return handle < 0 && handle > PORTHOLE_HOST_LIED ? handle : PORTHOLE_HOST_LIED;
+    return handle <= PORTHOLE_HOST_REFUSED && handle >= PORTHOLE_HOST_OTHER ? handle : PORTHOLE_HOST_LIED;
   }
   conn->handle = handle;
   return 0;

@@ -46,7 +46,8 @@ static int32_t next_line(porthole_conn *conn, line *out, int32_t too_long) {
     next++;
   }
   conn->scan = next;
-  if (next - conn->line > conn->limits[PORTHOLE_LIMIT_LINE]) {
+  uint64_t line_most = (uint64_t)conn->line + conn->limits[PORTHOLE_LIMIT_LINE];
+  if (next > line_most && line_most <= conn->limits[PORTHOLE_LIMIT_HEAD]) { /* the limit that is passed first */
     return porthole__over(conn, PORTHOLE_LIMIT_LINE, too_long);
   }
   if (next > conn->limits[PORTHOLE_LIMIT_HEAD]) {

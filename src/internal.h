@@ -114,6 +114,7 @@ struct porthole_conn {
   uint8_t due[2]; /* the requests that await a response, the oldest first */
   uint8_t due_count;
   bool interim;          /* a 1xx was reported and not resumed */
+  bool handed_out;       /* the response under way was accepted */
   bool status_read;      /* the status line of this head is done */
   bool empty_line_read;  /* … and one empty line was let pass before it */
   uint32_t line;         /* start of the line being read, from view.raw */

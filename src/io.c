@@ -90,18 +90,20 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t
 
 /** Is a final head in, or an error: does nobody wait for the rest of the request any more? */
 static bool answered(const porthole_conn *conn) {
-  return conn->view.phase > PORTHOLE_PHASE_HEAD || conn->view.error != 0;
+  bool final = conn->due_count == 1 && conn->view.phase > PORTHOLE_PHASE_HEAD;
+  return final || !conn->view.sending || conn->view.error != 0;
 }
 
 /** Receives what is there already, so that an early answer is seen while a body is being sent. @returns 0 or an error */
 static int32_t look(porthole_conn *conn) {
-  while (!answered(conn)) {
+  while (!answered(conn) && conn->view.phase == PORTHOLE_PHASE_HEAD && !conn->interim &&
+         !(conn->view.flags & PORTHOLE_ENDED)) {
     int32_t ready = wait_for(conn, PORTHOLE_READABLE, 0);
     if (ready <= 0 || !(ready & PORTHOLE_READABLE)) {
       return 0;
     }
     int32_t events = porthole_conn_receive(conn);
-    if (events > 0 && (events & PORTHOLE_EVENT_INTERIM)) {
+    while (events > 0 && (events & PORTHOLE_EVENT_INTERIM)) {
       events = porthole_conn_resume(conn);
     }
     if (events == PORTHOLE_WANT_READ || events == PORTHOLE_WANT_SPACE) {
@@ -119,6 +121,9 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
   if (length == 0) {
     return 0;
   }
+  if (!conn->body_open) {
+    return PORTHOLE_CANNOT_SEND_HEADER;
+  }
   int32_t error = look(conn);
   if (error != 0 || answered(conn)) {
     return error;
@@ -131,21 +136,36 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
   if (chunk < 0) {
     return chunk;
   }
-  error = porthole_conn_flush(conn);
-  while (error == 0 && length > 0) {
+  do { /* the piece is begun: nothing of it can be taken back */
+    error = porthole_conn_flush(conn);
+  } while (error == PORTHOLE_WANT_WRITE && wait_for(conn, PORTHOLE_WRITABLE, -1) > 0);
+  if (error == PORTHOLE_WANT_WRITE) {
+    error = PORTHOLE_HOST_OTHER;
+  }
+  while (error == 0 && length > 0 && !answered(conn)) {
     int32_t sent = host_send(conn, data, length);
     if (sent == PORTHOLE_WANT_WRITE) {
-      sent = wait_for(conn, PORTHOLE_WRITABLE, -1) < 0 ? PORTHOLE_HOST_OTHER : 0;
+      sent = wait_for(conn, PORTHOLE_WRITABLE, -1) <= 0 ? PORTHOLE_HOST_OTHER : 0;
     }
     if (sent < 0) {
       error = sent;
-    } else {
-      data += sent;
-      length -= (size_t)sent;
+      continue;
+    }
+    data += sent;
+    length -= (size_t)sent;
+    if (length > 0) {
+      error = look(conn);
     }
   }
+  if (error != 0) {
+    return send_failed(conn, error); /* nothing more: it would be taken for what is missing of the piece */
+  }
+  if (length > 0) {
+    return 0; /* answered: the rest is not wanted */
+  }
   porthole_conn_body_piece_end(conn);
-  return error != 0 ? error : porthole_conn_flush(conn);
+  error = porthole_conn_flush(conn);
+  return error == PORTHOLE_WANT_WRITE ? 0 : error; /* the end of the chunk goes out with what comes next */
 }
 
 int32_t porthole_conn_receive(porthole_conn *conn) {
@@ -209,7 +229,7 @@ int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length) 
       continue;
     }
     int32_t result = view->error;
-    if (result == 0 && view->phase == PORTHOLE_PHASE_END) {
+    if (result == 0 && (view->phase == PORTHOLE_PHASE_END || view->phase == PORTHOLE_PHASE_TUNNEL)) {
       break;
     }
     if (result == 0) {

@@ -102,6 +102,7 @@ static void begin_response(porthole_conn *conn) {
   view->version = 0;
   view->head_length = 0;
   view->trailer_length = 0;
+  conn->handed_out = false;
   conn->interims = 0;
   conn->body_seen = 0;
   set_left(conn, 0);
@@ -496,7 +497,7 @@ int32_t porthole_conn_resume(porthole_conn *conn) {
 int32_t porthole_conn_accept(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
-  if (view->state != PORTHOLE_REQUEST_SENT || (view->flags & PORTHOLE_OPEN)) {
+  if (view->state != PORTHOLE_REQUEST_SENT || (view->flags & PORTHOLE_OPEN) || conn->handed_out) {
     return PORTHOLE_RESPONSE_NOT_READY;
   }
   if (view->phase == PORTHOLE_PHASE_HEAD) {
@@ -504,6 +505,7 @@ int32_t porthole_conn_accept(porthole_conn *conn) {
   }
   view->state = PORTHOLE_IDLE;
   view->flags |= PORTHOLE_OPEN;
+  conn->handed_out = true;
   /* A request that was cut off, or not what it announced: whatever the peer makes of it, no other can follow. */
   if (view->sending || conn->raw_excess || (conn->mode == SEND_LENGTH && conn->to_send > 0)) {
     view->flags |= PORTHOLE_UNUSABLE;

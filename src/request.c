@@ -164,6 +164,9 @@ int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, siz
   if (conn->view.state != PORTHOLE_IDLE) {
     return PORTHOLE_CANNOT_SEND_REQUEST;
   }
+  if (conn->view.flags & PORTHOLE_STRAY) {
+    return PORTHOLE_UNSOLICITED; /* or what came unasked would be the answer */
+  }
   int32_t error = check_method(method, method_length);
   if (error == 0) {
     error = check_url(url, url_length);
@@ -232,9 +235,10 @@ static int32_t note_header(request_facts *facts, const uint8_t *name, size_t nam
     }
     facts->has_length = true;
   } else if (IS(name, name_length, "transfer-encoding")) {
-    for (size_t i = 0; i < count; i++) {
-      note_encoding(facts, value[i].data, value[i].length);
+    if (count != 1) {
+      return PORTHOLE_REQUEST_TRANSFER_ENCODING; /* a folded one is no list, and not understood the same everywhere */
     }
+    note_encoding(facts, value->data, value->length);
     facts->has_encoding = true;
   } else {
     return 0;
@@ -420,6 +424,9 @@ int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t ho
   REFUSE_REENTRY(conn);
   if (conn->view.state != PORTHOLE_IDLE) {
     return PORTHOLE_CANNOT_SEND_REQUEST;
+  }
+  if (conn->view.flags & PORTHOLE_STRAY) {
+    return PORTHOLE_UNSOLICITED; /* or what came unasked would be the answer */
   }
   uint8_t authority[AUTHORITY_MAX];
   int32_t length = porthole__authority(authority, host, host_length, port, true);

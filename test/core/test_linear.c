@@ -101,6 +101,13 @@ static size_t many_trailers(size_t size) {
   return put(at, "\r\n");
 }
 
+static size_t large_head_and_body(size_t size) {
+  char line[64];
+  size_t at = put_filler(put(0, "HTTP/1.1 200 OK\r\nX: "), size / 2);
+  snprintf(line, sizeof line, "\r\nContent-Length: %zu\r\n\r\n", size / 2);
+  return put_filler(put(at, line), size / 2);
+}
+
 /** The work of receiving an input in pieces, and reading the body. */
 static size_t cost(size_t length, size_t rx_size, size_t piece) {
   feed to = feed_new(rx_size);
@@ -144,7 +151,7 @@ static void assert_linear(const char *name, size_t (*make)(size_t size), size_t 
 
 static void the_cost_of_a_byte_stays_the_same(void **state) {
   (void)state;
-  static const size_t rooms[] = {LARGE}; /* in the receive buffer beside the input */
+  static const size_t rooms[] = {1, LARGE}; /* in the receive buffer beside the input */
   for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
     assert_linear("one long line", one_long_line, rooms[i]);
     assert_linear("many lines", many_lines, rooms[i]);
@@ -153,6 +160,7 @@ static void the_cost_of_a_byte_stays_the_same(void **state) {
     assert_linear("tiny chunks", tiny_chunks, rooms[i]);
     assert_linear("a long extension", long_extension, rooms[i]);
     assert_linear("many trailers", many_trailers, rooms[i]);
+    assert_linear("a large head and body", large_head_and_body, rooms[i]);
   }
 }
 

@@ -111,6 +111,11 @@ static void a_second_request_can_go_out_before_the_first_body_is_read(void **sta
     uint8_t body[8];
     assert_int_equal(request(conn, "GET", "/1"), 0);
     assert_int_equal(porthole_conn_getresponse(conn), 200);
+    if (porthole_conn_view(conn)->flags & PORTHOLE_STRAY) { /* the second answer began before it was asked for */
+      assert_int_equal(request(conn, "GET", "/2"), PORTHOLE_UNSOLICITED);
+      free_conn(conn);
+      continue;
+    }
     assert_int_equal(request(conn, "GET", "/2"), 0);
     assert_int_equal(request(conn, "GET", "/3"), PORTHOLE_CANNOT_SEND_REQUEST);
     assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_RESPONSE_NOT_READY);

@@ -12,13 +12,6 @@
 
 #include "porthole/porthole.h"
 
-/* Where `KNOWN` is, src/ does what it should not, and the fuzzers steer around it: remove each with its cause. */
-#ifdef FUZZ_STRICT
-enum { KNOWN = 0 };
-#else
-enum { KNOWN = 1 };
-#endif
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct source {

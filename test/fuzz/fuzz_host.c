@@ -75,7 +75,6 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   uint8_t which = next_answer();
   if (which >= LIES) {
     int32_t lie = tell_lie(which, 0);
-    lie = KNOWN && lie <= 0 ? known_error() : lie; /* other numbers are passed on */
     handle = lie > 0 ? lie : 0;
     return lie;
   }
@@ -96,9 +95,6 @@ int32_t porthole_host_send(int32_t on, const uint8_t *data, size_t length) {
   assert_true(data != NULL && length > 0 && length <= INT32_MAX);
   assert_true(on == handle);
   uint8_t which = next_answer();
-  if (KNOWN && which == WANT_WRITE) {
-    which = HONEST; /* porthole_conn_send frames a piece anew when it is told so amid one, and asks for ever */
-  }
   if (which >= LIES) {
     return tell_lie(which, length);
   }
@@ -132,9 +128,6 @@ int32_t porthole_host_wait(int32_t on, uint32_t interest, int32_t timeout_ms) {
   (void)timeout_ms;
   count_call();
   assert_true(on == handle && (interest == PORTHOLE_READABLE || interest == PORTHOLE_WRITABLE));
-  if (KNOWN && interest == PORTHOLE_READABLE) {
-    return 0; /* or porthole_conn_send receives for ever: out of order, or after two interim responses at once */
-  }
   uint8_t which = next_answer();
   return which >= LIES ? tell_lie(which, interest) : (int32_t)(which == 0 ? interest & PORTHOLE_WRITABLE : interest);
 }
@@ -156,9 +149,6 @@ static int32_t request(porthole_conn *conn, uint32_t body) {
 
 static int32_t read_some(porthole_conn *conn) {
   size_t length = 1U + take_byte(&from);
-  if (KNOWN && porthole_conn_view(conn)->phase == PORTHOLE_PHASE_TUNNEL) {
-    return 0; /* it receives for ever */
-  }
   uint8_t *buffer = malloc(length); /* so that what is written behind it is found out */
   assert_non_null(buffer);
   int32_t result = porthole_conn_read(conn, buffer, length);
@@ -195,9 +185,6 @@ static int32_t call(porthole_conn *conn) {
   case 11:
     return porthole_conn_getheader(conn, "content-length", 14, &value);
   case 12:
-    if (KNOWN && view->phase != PORTHOLE_PHASE_END) {
-      return 0; /* the same response can be accepted again, and then a third request is one too many for due[] */
-    }
     return porthole_conn_finish(conn);
   case 13:
     porthole_conn_release(conn);

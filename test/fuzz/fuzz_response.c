@@ -34,9 +34,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   feed to = feed_new(choices & LARGE_BUFFER ? 32 * RX : RX);
   if (choices & LIMITED) {
     low_limits(&to);
-    if (KNOWN) { /* which limit is told, or whether that or a bad byte, depends on the cuts */
-      assert_int_equal(porthole_conn_set_limit(to.conn, PORTHOLE_LIMIT_LINE, 65536, 0), 0);
-    }
   }
 
   play(&to, method, from.at, from.left, NULL, &whole);

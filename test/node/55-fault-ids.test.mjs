@@ -303,6 +303,6 @@ test('every fault has a test that names it', () => {
     .map((entry) => readFileSync(`${entry.path}/${entry.name}`, 'utf8'))
     .join('');
   const named = ({ id }) =>
-    scenarios[id] !== undefined || sources.includes(`[${id}]`) || new RegExp(`\\b${id.replace('-', '_')}_`).test(sources);
+    scenarios[id] !== undefined || sources.includes(`[${id}]`) || sources.includes(`'${id}'`) || new RegExp(`\\b${id.replace('-', '_')}_`).test(sources);
   assert.deepEqual(faults.filter((fault) => !named(fault)).map(({ id }) => id), []);
 });

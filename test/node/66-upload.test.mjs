@@ -110,6 +110,28 @@ test('nothing is expected without a body', () =>
     },
   ));
 
+test('a body is sent whole while the response before is still unread, and with back-pressure', () =>
+  withServer(
+    (head, socket, server) => {
+      if (head.includes('/first')) return reply('x'.repeat(2_000_000));
+      socket.on('data', () => server.requests[0].endsWith('END\r\n0\r\n\r\n') && socket.write(reply(String(server.requests[0].length))));
+      return undefined;
+    },
+    async (server) => {
+      const connection = connect(server.port);
+      await connection.request('GET', '/first');
+      const first = await connection.getresponse();
+      const [head] = [server.requests[0].length];
+      const sending = connection.request('PUT', '/second', [Buffer.alloc(3_000_000), 'END']);
+      assert.equal((await first.read()).length, 2_000_000);
+      await sending;
+      const second = await connection.getresponse();
+      assert.ok(Number(await second.text()) > head + 3_000_000);
+      assert.equal(second.reused, true);
+      connection.close();
+    },
+  ));
+
 test('trailers follow a chunked body: given, or made once the body is sent', () =>
   withServer(
     (_head, socket, server) => {
