@@ -298,8 +298,8 @@ static int32_t read_status_line(porthole_conn *conn, const line *status_line) {
 int32_t porthole__head_read(porthole_conn *conn) {
   line next;
   for (;;) {
-    int32_t result =
-        next_line(conn, &next, conn->status_read ? PORTHOLE_HEADER_LINE_TOO_LONG : PORTHOLE_STATUS_LINE_TOO_LONG);
+    int32_t result = next_line(conn, &next,
+                               conn->status_read ? PORTHOLE_HEADER_LINE_TOO_LONG : PORTHOLE_STATUS_LINE_TOO_LONG);
     if (result <= 0) {
       return result;
     }

@@ -80,12 +80,12 @@ typedef struct last_field {
 
 /* What the head of the request under way holds. */
 typedef struct request_facts {
-  uint64_t length;     /* the value of Content-Length */
-  uint32_t encodings;  /* how often "chunked" is among the transfer codings */
+  uint64_t length;    /* the value of Content-Length */
+  uint32_t encodings; /* how often "chunked" is among the transfer codings */
   bool has_host;
   bool has_length;
   bool has_encoding;
-  bool chunked_last;   /* the last transfer coding is "chunked" */
+  bool chunked_last; /* the last transfer coding is "chunked" */
   uint8_t due;
 } request_facts;
 
@@ -106,24 +106,24 @@ struct porthole_conn {
   uint32_t run_first;
   uint32_t run_count;
   run runs[RUNS];
-  bool wrapped;            /* the newest bytes lie below the oldest */
+  bool wrapped; /* the newest bytes lie below the oldest */
   bool head_kept;
   bool trailer_kept;
 
   /* The response under way. */
   uint8_t due[2]; /* the requests that await a response, the oldest first */
   uint8_t due_count;
-  bool interim;          /* a 1xx was reported and not resumed */
-  bool handed_out;       /* the response under way was accepted */
-  bool status_read;      /* the status line of this head is done */
-  bool empty_line_read;  /* … and one empty line was let pass before it */
-  uint32_t line;         /* start of the line being read, from view.raw */
-  uint32_t scan;         /* what lies before was searched for a line end, from view.raw */
-  uint32_t lines;        /* field lines so far, folds included */
-  uint32_t interims;     /* 1xx so far */
+  bool interim;         /* a 1xx was reported and not resumed */
+  bool handed_out;      /* the response under way was accepted */
+  bool status_read;     /* the status line of this head is done */
+  bool empty_line_read; /* … and one empty line was let pass before it */
+  uint32_t line;        /* start of the line being read, from view.raw */
+  uint32_t scan;        /* what lies before was searched for a line end, from view.raw */
+  uint32_t lines;       /* field lines so far, folds included */
+  uint32_t interims;    /* 1xx so far */
   last_field last_field;
   framing framing;
-  uint64_t left;       /* of the body or of the chunk */
+  uint64_t left; /* of the body or of the chunk */
   uint64_t body_seen;
   chunk_state chunk;
   uint32_t chunk_digits;
@@ -161,9 +161,9 @@ bool porthole__next_item(const uint8_t **list, size_t *list_length, const uint8_
 bool porthole__decimal(const uint8_t *text, size_t length, uint64_t *value);
 
 /** Begins every function that changes a connection: a host that calls back from inside of a call is told so. */
-#define REFUSE_REENTRY(conn)   \
-  if ((conn)->in_host) {       \
-    return PORTHOLE_BUSY;      \
+#define REFUSE_REENTRY(conn)                                                                                           \
+  if ((conn)->in_host) {                                                                                               \
+    return PORTHOLE_BUSY;                                                                                              \
   }
 
 /** SP or HTAB (RFC 9110 section 5.6.3). */

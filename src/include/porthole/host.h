@@ -24,8 +24,7 @@
 #include <stdint.h>
 
 #ifdef __wasm__
-#define PORTHOLE_IMPORT(name) \
-  __attribute__((import_module("porthole_host_v1"), import_name(#name)))
+#define PORTHOLE_IMPORT(name) __attribute__((import_module("porthole_host_v1"), import_name(#name)))
 #else
 #define PORTHOLE_IMPORT(name)
 #endif

@@ -67,13 +67,13 @@ typedef enum porthole_phase {
 
 /** Bits of view.flags: facts about the response whose head was received last, and about the connection. */
 enum {
-  PORTHOLE_CHUNKED = 1,     /* Transfer-Encoding: chunked */
-  PORTHOLE_HAS_LENGTH = 2,  /* the length of the body is known (0 where a response can't have one) */
-  PORTHOLE_WILL_CLOSE = 4,  /* the connection ends with this response (RFC 9112 section 9.3) */
-  PORTHOLE_OPEN = 8,        /* this response was handed out and has not been finished */
-  PORTHOLE_UNUSABLE = 16,   /* no further request can go out on this connection */
-  PORTHOLE_ENDED = 32,      /* the peer has closed its side */
-  PORTHOLE_STRAY = 64       /* the peer sent bytes that nobody asked for */
+  PORTHOLE_CHUNKED = 1,    /* Transfer-Encoding: chunked */
+  PORTHOLE_HAS_LENGTH = 2, /* the length of the body is known (0 where a response can't have one) */
+  PORTHOLE_WILL_CLOSE = 4, /* the connection ends with this response (RFC 9112 section 9.3) */
+  PORTHOLE_OPEN = 8,       /* this response was handed out and has not been finished */
+  PORTHOLE_UNUSABLE = 16,  /* no further request can go out on this connection */
+  PORTHOLE_ENDED = 32,     /* the peer has closed its side */
+  PORTHOLE_STRAY = 64      /* the peer sent bytes that nobody asked for */
 };
 
 /** Bits that porthole_conn_receive and _filled return: what became known with these bytes. */
@@ -109,8 +109,8 @@ typedef enum porthole_body {
 enum {
   PORTHOLE_SKIP_HOST = 1,
   PORTHOLE_SKIP_ACCEPT_ENCODING = 2,
-  PORTHOLE_ENCODE_CHUNKED = 4, /* chunk the body, although the Transfer-Encoding is the caller's own */
-  PORTHOLE_HAS_BODY = 8,       /* porthole_conn_endheaders: the call knows the whole body (see there) */
+  PORTHOLE_ENCODE_CHUNKED = 4,   /* chunk the body, although the Transfer-Encoding is the caller's own */
+  PORTHOLE_HAS_BODY = 8,         /* porthole_conn_endheaders: the call knows the whole body (see there) */
   PORTHOLE_EXPECT_CONTINUE = 16, /* Expect: 100-continue, unless the body is empty (RFC 9110 section 10.1.1) */
   PORTHOLE_HAS_TRAILERS = 32     /* trailers will follow: refused unless the body is chunked here */
 };
@@ -150,14 +150,14 @@ typedef struct porthole_view {
   uint32_t available;      /* 15  … and how many there are in all runs */
   uint32_t trailer;        /* 16  field lines of the trailer section, once the message is complete */
   uint32_t trailer_length; /* 17 */
-  uint32_t raw;            /* 18  bytes received and not interpreted: what follows a head that ends HTTP, or a bad line */
-  uint32_t raw_length;     /* 19 */
-  uint32_t tx_sent;        /* 20  staged bytes of the send buffer: from here … */
-  uint32_t tx_length;      /* 21  … to here */
-  uint32_t limit;          /* 22  the limit that was passed, for the text of an error */
-  uint32_t refused;        /* 23  the index of the header that was refused */
-  uint32_t sending;        /* 24  1 from the head of a request with a body until all of it is sent, else 0 */
-  uint32_t keep_alive;     /* 25  seconds that the server keeps a resting connection (Keep-Alive: timeout), or 0xFFFFFFFF */
+  uint32_t raw;        /* 18  bytes received and not interpreted: what follows a head that ends HTTP, or a bad line */
+  uint32_t raw_length; /* 19 */
+  uint32_t tx_sent;    /* 20  staged bytes of the send buffer: from here … */
+  uint32_t tx_length;  /* 21  … to here */
+  uint32_t limit;      /* 22  the limit that was passed, for the text of an error */
+  uint32_t refused;    /* 23  the index of the header that was refused */
+  uint32_t sending;    /* 24  1 from the head of a request with a body until all of it is sent, else 0 */
+  uint32_t keep_alive; /* 25  seconds that the server keeps a resting connection (Keep-Alive: timeout), or 0xFFFFFFFF */
 } porthole_view;
 
 /** One connection. Opaque, but for the porthole_view that it begins with. */
