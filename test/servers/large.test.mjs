@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Files of 1 GiB and more from nginx and Apache: all bytes, in memory that doesn't grow.
+// Files of 1 GiB and more from nginx and Apache, and an upload of 2 GiB: all bytes, in memory that doesn't grow.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe } from 'node:test';
+import { after, before, describe, test as plainTest } from 'node:test';
 import { HTTPConnection } from '../../js/index.js';
 import { loggedTest } from '../support/logged-test.mjs';
 import { missing, startApache, startNginx } from '../support/servers.mjs';
@@ -18,7 +20,7 @@ const GIB = 1024 * MIB;
 const LIMIT = { timeout: 120_000 };
 /** What reading may add to the memory of the process once it is under way, in its own view … */
 const GROWTH = 16 * MIB;
-/** … and in chunks that are garbage as soon as they were looked at: the collector lets some of them gather. */
+/** … and where there are objects for each piece, which are garbage soon: the collector lets some of them gather. */
 const GROWTH_WITH_GARBAGE = 64 * MIB;
 
 /** Parts with content, the rest of the file is zeros that take no room on the disk. */
@@ -171,3 +173,47 @@ for (const [name, start] of [
     });
   });
 }
+
+/** A server in a process of its own that reads slowly, and says how much it got. */
+const SLOW_READER = `
+  const server = require('net').createServer((socket) => {
+    let left = -1, total = 0, next = 64 << 20;
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      if (left < 0) {
+        const end = data.indexOf('\\r\\n\\r\\n') + 4;
+        left = Number(/Content-Length: (\\d+)/.exec(data.subarray(0, end))[1]);
+        data = data.subarray(end);
+      }
+      total += data.length;
+      if (total > next) {
+        next += 64 << 20;
+        socket.pause();
+        setTimeout(() => socket.resume(), 30);
+      }
+      if (total === left) socket.write('HTTP/1.1 200 OK\\r\\nContent-Length: ' + String(total).length + '\\r\\n\\r\\n' + total);
+    });
+  }).listen(0, '127.0.0.1', () => process.stdout.write(String(server.address().port)));`;
+
+plainTest('2 GiB sent to a slow reader arrive whole, and memory stays flat', LIMIT, async () => {
+  const child = spawn(process.execPath, ['-e', SLOW_READER], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const port = Number((await once(child.stdout, 'data'))[0]);
+    const conn = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
+    const piece = Buffer.alloc(256 * KIB, 'x');
+    const memory = new MemoryWatch();
+    async function* pieces() {
+      for (let sent = 0; sent < 2 * GIB; sent += piece.length) {
+        memory.at(sent);
+        yield piece;
+      }
+    }
+    await conn.request('PUT', '/', pieces(), { 'Content-Length': 2 * GIB });
+    assert.equal(await (await conn.getresponse()).text(), String(2 * GIB));
+    memory.check(GROWTH_WITH_GARBAGE);
+    conn.close();
+  } finally {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+});
