@@ -7,6 +7,7 @@ import { Core } from './core.js';
 import { NotConnected, TimeoutError } from './errors.js';
 import {
   ENDED,
+  EVENT_HEAD,
   EVENT_INTERIM,
   EVENT_STRAY,
   OPEN,
@@ -246,6 +247,11 @@ export class Channel {
         break;
       }
       if (events < 0 || !this.#dispatch(events)) break;
+      if (events & EVENT_HEAD && this.#receiver !== null) {
+        // Whoever waits takes the head out of the buffer before room for the next bytes is looked for.
+        this.#runReceiver();
+        if (this.transport === null) break;
+      }
     }
     this.#pumping = false;
     this.#moved();

@@ -625,7 +625,8 @@ export class HTTPConnection {
 
   #addStep(exchange, step) {
     step(this.#channel.core);
-    exchange.steps.push(step);
+    if (exchange.steps === null) exchange.steps = [step];
+    else exchange.steps.push(step);
   }
 
   /** Tells the channel for whom it is. */
@@ -857,7 +858,7 @@ export class HTTPConnection {
     const channel = this.#useChannel();
     this.#prepareChannel(channel, exchange);
     exchange.channel = channel;
-    exchange.steps = [];
+    exchange.steps = null;
     for (const step of steps) this.#addStep(exchange, step);
   }
 

@@ -20,7 +20,7 @@ const TIMER_MAX = 0x7fffffff;
 
 export class Exchange {
   /** What was staged, to be staged again on another channel. @type {Array<(core: import('./core.js').Core) => void>} */
-  steps = [];
+  steps = null;
   /** The body, when it can be sent once more. @type {import('./body.js').Body | null} */
   replay = null;
   /** Was it sent once more already? */
