@@ -232,6 +232,7 @@ export class Channel {
       return;
     }
     this.#pumping = true;
+    this.lastActivity = performance.now();
     const { core } = this;
     const receive = core.exports.porthole_conn_receive;
     for (;;) {
@@ -247,6 +248,7 @@ export class Channel {
         break;
       }
       if (events < 0 || !this.#dispatch(events)) break;
+      if (events & EVENT_HEAD) this.#began();
       if (events & EVENT_HEAD && this.#receiver !== null) {
         // Whoever waits takes the head out of the buffer before room for the next bytes is looked for.
         this.#runReceiver();
@@ -271,7 +273,7 @@ export class Channel {
   #interim() {
     for (;;) {
       if (this.core.view[VIEW_STATUS] === 100) this.continued = true;
-      this.#began(performance.now());
+      this.#began();
       try {
         this.oninterim?.(this.takeHead());
       } catch (error) {
@@ -287,19 +289,16 @@ export class Channel {
   /** Something was received or has ended: tells those who wait. */
   #moved() {
     const { view } = this.core;
-    this.lastActivity = performance.now();
-    if (this.awaited !== null && !(view[VIEW_FLAGS] & OPEN) && (this.phase > PHASE_HEAD || view[VIEW_RAW_LENGTH] > 0)) {
-      this.#began(this.lastActivity);
-    }
+    if (this.awaited !== null && !(view[VIEW_FLAGS] & OPEN) && view[VIEW_RAW_LENGTH] > 0) this.#began();
     if (view[VIEW_FLAGS] & UNUSABLE && this.phase === PHASE_NOTHING) this.closeTransport();
     if (this.#receiver !== null) this.#runReceiver();
     if (this.#sender !== null && (this.answered || this.continued)) this.#runSender();
   }
 
   /** The first byte of a response is there. */
-  #began(now) {
+  #began() {
     if (this.awaited === null) return;
-    this.awaited.firstByte ??= now;
+    this.awaited.firstByte ??= this.lastActivity;
     this.awaited = null;
   }
 
@@ -550,6 +549,7 @@ export class Channel {
   }
 
   #passed(length) {
+    this.lastActivity = performance.now();
     if (this.#sink !== null) this.#sink.offset += length;
     this.core.exports.porthole_conn_passed(this.core.address, length);
     this.#moved();
