@@ -13,7 +13,7 @@ export class UsageError extends Error {}
 /**
  * Takes a URL apart.
  * @param {string} text
- * @returns {{ host: string, port: number | null, target: string }}
+ * @returns {{ secure: boolean, host: string, port: number | null, target: string }}
  */
 export function parseTarget(text) {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
@@ -21,12 +21,15 @@ export function parseTarget(text) {
   }
   if (!URL.canParse(text)) throw new UsageError(`${text} is no valid URL`);
   const url = new URL(text);
-  if (url.protocol === 'https:') throw new UsageError('https is not supported yet: porthole speaks http in clear only');
-  if (url.protocol !== 'http:') throw new UsageError(`${url.protocol}// is not supported: only http://`);
+  const secure = url.protocol === 'https:';
+  if (!secure && url.protocol !== 'http:') {
+    throw new UsageError(`${url.protocol}// is not supported: only http:// and https://`);
+  }
   if (url.username || url.password) {
     throw new UsageError("user and password don't go into the URL: send them with -H 'Authorization: …'");
   }
-  return { host: url.hostname, port: url.port ? Number(url.port) : null, target: url.pathname + url.search };
+  const port = url.port ? Number(url.port) : null;
+  return { secure, host: url.hostname, port, target: url.pathname + url.search };
 }
 
 /** `Name: value` as a pair. */
@@ -37,9 +40,11 @@ function parseHeader(text) {
 }
 
 function parseProxy(text) {
-  const [, host, port] = /^(?:http:\/\/)?(.+):(\d+)\/?$/.exec(text) ?? [];
+  const [, scheme, credentials, host, port] = /^(?:(https?):\/\/)?(?:(.*)@)?(.+):(\d+)\/?$/.exec(text) ?? [];
   if (host === undefined) throw new UsageError(`-x takes host:port, not '${text}'`);
-  return { host, port: Number(port) };
+  const headers =
+    credentials === undefined ? null : { 'Proxy-Authorization': `Basic ${Buffer.from(credentials).toString('base64')}` };
+  return { secure: scheme === 'https', host, port: Number(port), headers };
 }
 
 function parseSeconds(text) {
@@ -87,6 +92,8 @@ export function parseRequest(url, options) {
     proxy: options.proxy === undefined ? null : parseProxy(options.proxy),
     timeout: parseSeconds(options.timeout),
     output: options.output ?? null,
+    cafile: options.cacert ?? null,
+    insecure: options.insecure ?? false,
   };
 }
 
@@ -121,17 +128,23 @@ async function saveBody(response, file, path) {
   process.stderr.write(`${length} bytes saved in ${path}: ${seconds.toFixed(2)} s, ${rate} MiB/s\n`);
 }
 
+function connectionOptions({ _create_unverified_context, create_default_context }, { timeout, cafile, insecure, proxy }) {
+  const context = insecure ? _create_unverified_context() : create_default_context();
+  if (cafile !== null) context.load_verify_locations({ cafile });
+  return { timeout, context, proxy_context: proxy?.secure ? context : null };
+}
+
 /**
  * Makes the request and shows the answer.
  * @param {typeof import('../js/index.js')} porthole
  * @param {ReturnType<typeof parseRequest>} request
  */
-export async function fetchUrl({ HTTPConnection }, request) {
-  const { host, port, target, method, headers, body, proxy, timeout, output } = request;
-  const conn = proxy
-    ? new HTTPConnection(proxy.host, proxy.port, { timeout })
-    : new HTTPConnection(host, port, { timeout });
-  if (proxy) conn.set_tunnel(host, port ?? 80);
+export async function fetchUrl(porthole, request) {
+  const { secure, host, port, target, method, headers, body, proxy, output } = request;
+  const Connection = secure ? porthole.HTTPSConnection : porthole.HTTPConnection;
+  const options = connectionOptions(porthole, request);
+  const conn = new Connection(proxy?.host ?? host, proxy?.port ?? port, options);
+  if (proxy) conn.set_tunnel(host, port, proxy.headers);
   const file = output === null ? null : openOutput(output);
   try {
     await conn.request(method, target, body, headers);

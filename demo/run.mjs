@@ -10,7 +10,7 @@ import { explain, fetchUrl, parseRequest, UsageError } from './fetch.mjs';
 const USAGE = `Usage:
   npm run demo                                 shows the sessions of Python's documentation, with a server of its own
   npm run demo -- --server nginx               the same with nginx
-  npm run demo -- [options] http://host/path   fetches a URL: status line, headers and body
+  npm run demo -- [options] https://host/path  fetches a URL: status line, headers and body
 
 Options for a URL:
   -I, --head             HEAD: the headers only
@@ -18,7 +18,9 @@ Options for a URL:
   -d, --data TEXT        a body, sent by POST; @FILE for what a file holds, @- for stdin
   -H, --header LINE      a header, 'Name: value'; may be repeated
   -o, --output FILE      the body into a file
-  -x, --proxy HOST:PORT  through a proxy, by CONNECT
+  -x, --proxy HOST:PORT  through a proxy, by CONNECT; [https://][user:password@] may stand before
+      --cacert FILE      certificates to trust as well
+  -k, --insecure         no look at certificates
   -t, --timeout SECONDS  how long nothing may happen (default 30)
 
   -h, --help             this text
@@ -34,6 +36,8 @@ const OPTIONS = {
   header: { type: 'string', short: 'H', multiple: true },
   output: { type: 'string', short: 'o' },
   proxy: { type: 'string', short: 'x' },
+  cacert: { type: 'string' },
+  insecure: { type: 'boolean', short: 'k' },
   timeout: { type: 'string', short: 't', default: '30' },
   help: { type: 'boolean', short: 'h' },
 };
@@ -82,7 +86,7 @@ async function showSessions(porthole, serverName) {
     console.log(`host is '${host}', port is ${port}; the proxy is the demo's own, at port ${own.port}.`);
     const names = { HTTPConnection: porthole.HTTPConnection, host, port, proxy_host: own.host, proxy_port: own.port };
     for (const session of sessions) await showSession(session, names);
-    console.log('\nNow fetch something yourself: npm run demo -- http://example.org/');
+    console.log('\nNow fetch something yourself: npm run demo -- https://example.org/');
   } finally {
     await nginx?.stop();
     own.stop();
