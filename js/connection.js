@@ -258,7 +258,9 @@ export class HTTPConnection {
     try {
       transport = await this.#open(progress);
     } catch (error) {
-      throw this.#described(error, null, progress.phase);
+      const described = this.#described(error, null, progress.phase);
+      if (progress !== this.#exchange) this.#tell(described); // or the request that connects does
+      throw described;
     }
     this.#attach(transport);
     this.#security = transport.security;
@@ -492,12 +494,10 @@ export class HTTPConnection {
   }
 
   #attach(transport) {
-    const channel = this.#useChannel();
-    channel.attach(transport);
-    transport.onclosed = () => {
-      if (!diagnostics.closed.hasSubscribers) return;
-      diagnostics.closed.publish({ connection: this, socket: transport.socket, error: transport.error });
-    };
+    this.#useChannel().attach(transport);
+    if (!diagnostics.closed.hasSubscribers) return; // or nobody but the socket could hold the connection
+    const { socket } = transport;
+    transport.onclosed = () => diagnostics.closed.publish({ connection: this, socket, error: transport.error });
   }
 
   #coreLimits() {
@@ -551,10 +551,14 @@ export class HTTPConnection {
     } else {
       channel.close();
     }
-    if (diagnostics.failed.hasSubscribers) {
-      diagnostics.failed.publish({ connection: this, request: this.#exchange, error: described });
-    }
+    this.#tell(described);
     return described;
+  }
+
+  #tell(error) {
+    if (diagnostics.failed.hasSubscribers) {
+      diagnostics.failed.publish({ connection: this, request: this.#exchange, error });
+    }
   }
 
   /**
@@ -614,13 +618,16 @@ export class HTTPConnection {
     exchange.channel = channel;
     channel.beginRequest();
     this.#exchange = exchange;
-    if (exchange.deadline !== null) {
-      const expire = (error) => this.#expire(exchange, error);
-      exchange.limit(exchange.deadline, expire, () => this.#phaseOf(exchange));
-    }
+    if (exchange.deadline !== null) this.#limit(exchange);
     if (diagnostics.requestStart.hasSubscribers) {
       diagnostics.requestStart.publish({ connection: this, request: exchange });
     }
+  }
+
+  /** Starts the time of a request. Its timer does not hold the connection. */
+  #limit(exchange) {
+    const connection = new WeakRef(this);
+    exchange.limit(exchange.deadline, (seconds, elapsed) => connection.deref()?.#expire(exchange, seconds, elapsed));
   }
 
   #addStep(exchange, step) {
@@ -632,31 +639,14 @@ export class HTTPConnection {
   /** Tells the channel for whom it is. */
   #prepareChannel(channel, exchange) {
     const { on_informational, debuglevel } = this;
-    const listened = on_informational !== null || debuglevel > 0 || diagnostics.informational.hasSubscribers;
-    channel.oninterim = listened ? (head) => this.#informed(channel, exchange, head) : null;
+    const connection = diagnostics.informational.hasSubscribers ? this : null;
+    const listened = on_informational !== null || debuglevel > 0 || connection !== null;
+    channel.oninterim = listened ? informer(channel, on_informational, debuglevel, connection, exchange) : null;
     const { host, port } = this.#tunnel ?? this;
     if (channel.host === host && channel.port === port) return;
     channel.core.setAuthority(asciiHost(host), port, this.default_port);
     channel.host = host;
     channel.port = port;
-  }
-
-  /** What is done with a 1xx: it is told and printed. */
-  #informed(channel, exchange, head) {
-    const { view } = channel.core;
-    const fields = head.substring(view[VIEW_FIELDS]);
-    if (this.debuglevel > 0) {
-      print(`reply: ${reprText(head.substring(0, view[VIEW_FIELDS]))}`);
-      const lines = fields.match(/[^\n]*\n/g) ?? [];
-      print(`headers: [${lines.map((line) => reprBytes(Buffer.from(line, 'latin1'))).join(', ')}]`);
-    }
-    const response = {
-      status: view[VIEW_STATUS],
-      reason: channel.reasonIn(head),
-      headers: new HTTPMessage(listFields(fields)),
-    };
-    diagnostics.informational.publish({ connection: this, request: exchange, ...response });
-    this.on_informational?.(response);
   }
 
   /** Can what is staged go out at once? */
@@ -892,14 +882,13 @@ export class HTTPConnection {
     return this.#send(exchange, exchange.replay);
   }
 
-  #phaseOf(exchange) {
-    return this.#connecting === null ? exchange.channel?.phaseOfWait ?? 'receive' : exchange.phase;
-  }
-
   /** The time of a request has run out. */
-  #expire(exchange, error) {
+  #expire(exchange, seconds, elapsed) {
     const { channel } = exchange;
-    if (this.#connecting !== null && this.#exchange === exchange) this.#connecting(error);
+    const connecting = this.#connecting !== null && this.#exchange === exchange;
+    const phase = connecting ? exchange.phase : channel?.phaseOfWait;
+    const error = new TimeoutError(phase ?? 'receive', seconds, elapsed, 'deadline');
+    if (connecting) this.#connecting(error);
     else if (channel !== null && !(channel.phase === PHASE_END && exchange.accepted)) channel.abort(error);
   }
 
@@ -936,9 +925,7 @@ export class HTTPConnection {
 
   #describeForResponse = (error, channel) => {
     const described = this.#described(error, channel);
-    if (diagnostics.failed.hasSubscribers) {
-      diagnostics.failed.publish({ connection: this, request: this.#exchange, error: described });
-    }
+    this.#tell(described);
     return described;
   };
 }
@@ -951,4 +938,24 @@ function abortedOf(signals) {
 /** Is it an error that the connection made, and not one of a caller? */
 function isOurs(error) {
   return error instanceof HTTPException || error instanceof TimeoutError || typeof error?.syscall === 'string' || error?.code === 'ERR_TUNNEL';
+}
+
+/** What is done with a 1xx: it is printed and told. The channel does not hold its connection by it, unless that is told too. */
+function informer(channel, callback, debuglevel, connection, request) {
+  return (head) => {
+    const { view } = channel.core;
+    const fields = head.substring(view[VIEW_FIELDS]);
+    if (debuglevel > 0) {
+      print(`reply: ${reprText(head.substring(0, view[VIEW_FIELDS]))}`);
+      const lines = fields.match(/[^\n]*\n/g) ?? [];
+      print(`headers: [${lines.map((line) => reprBytes(Buffer.from(line, 'latin1'))).join(', ')}]`);
+    }
+    const response = {
+      status: view[VIEW_STATUS],
+      reason: channel.reasonIn(head),
+      headers: new HTTPMessage(listFields(fields)),
+    };
+    if (connection !== null) diagnostics.informational.publish({ connection, request, ...response });
+    callback?.(response);
+  };
 }

@@ -3,8 +3,6 @@
 // An exchange: one request and its response, with what is known of both: when things happened, how long they may take,
 // what can abort them, and what is needed to send the request again.
 
-import { TimeoutError } from './errors.js';
-
 const TIMER_MAX = 0x7fffffff;
 
 /**
@@ -75,17 +73,16 @@ export class Exchange {
    * Sets the time for all of it.
    *
    * @param {number} seconds
-   * @param {(error: TimeoutError) => void} expire called when it has run out before `finish`
-   * @param {() => string} phase what is waited for then
+   * @param {(seconds: number, elapsed: number) => void} expire called when it has run out before `finish`
    */
-  limit(seconds, expire, phase) {
+  limit(seconds, expire) {
     const run = () => {
       const elapsed = performance.now() - this.started;
       if (elapsed < seconds * 1000 - 1) {
         this.#arm(run, seconds * 1000 - elapsed);
       } else {
         this.#timer = null;
-        expire(new TimeoutError(phase(), seconds, elapsed / 1000, 'deadline'));
+        expire(seconds, elapsed / 1000);
       }
     };
     this.#arm(run, seconds * 1000);

@@ -22,7 +22,7 @@ export class HTTPSConnection extends HTTPConnection {
 
   #context;
   #checkHostname;
-  #session = null; // { name, settings, data }, to be resumed
+  #sessions = { last: null }; // { name, settings, data }, to be resumed; the socket holds this, and not the connection
 
   /**
    * @param {string} host
@@ -80,13 +80,14 @@ export class HTTPSConnection extends HTTPConnection {
     if (this.#checkHostname !== null) {
       settings = { ...settings, checkServerIdentity: this.#checkHostname ? checkServerIdentity : anyIdentity };
     }
-    const session = this.#session;
+    const sessions = this.#sessions;
+    const session = sessions.last;
     const known = session !== null && session.name === name && same(session.settings, settings);
     return {
       name,
       settings: known ? { session: session.data, ...settings } : settings,
       onsession: (data) => {
-        this.#session = { name, settings: { ...settings }, data };
+        sessions.last = { name, settings: { ...settings }, data };
       },
     };
   }
