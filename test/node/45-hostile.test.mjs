@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // test/data/hostile.json: bad and odd input with the outcome that porthole must give. Responses come as they are given,
-// whole, byte by byte and at random splits, over a peer without a network.
+// whole, byte by byte and at random splits, over a peer without a network; and as they are given over TCP.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import { test } from 'node:test';
 import * as porthole from '../../js/index.js';
 import { MemoryPeer, random, randomSplit } from '../support/memory-peer.mjs';
@@ -16,7 +18,52 @@ const BYTE_BY_BYTE_MAX = 4096;
 const SEED = 20261125;
 
 const bytes = (text) => Buffer.from(text, 'latin1');
-const fresh = () => new MemoryPeer([bytes('HTTP/1.1 299 Fresh\r\nContent-Length: 2\r\n\r\nok')]);
+const FRESH = bytes('HTTP/1.1 299 Fresh\r\nContent-Length: 2\r\n\r\nok');
+const SAME = bytes('HTTP/1.1 288 Same\r\nContent-Length: 2\r\n\r\nok');
+
+/**
+ * Peers without a network: the first one plays the pieces, each further one says FRESH.
+ * @typedef {{ open: () => HTTPConnection, answerAgain: () => void, end: () => void }} Peers
+ * @returns {Peers}
+ */
+function memoryPeers(pieces, close) {
+  const peers = [];
+  const create_connection = () => {
+    peers.push(peers.length === 0 ? new MemoryPeer(pieces, close) : new MemoryPeer([FRESH]));
+    return peers.at(-1);
+  };
+  return {
+    open: () => new HTTPConnection('example.com', 80, { timeout: 10, create_connection }),
+    answerAgain: () => peers[0].push(SAME),
+    end() {},
+  };
+}
+
+/** The same over TCP. @returns {Promise<Peers>} */
+async function tcpPeers(pieces, close) {
+  const sockets = [];
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const first = sockets.push(socket) === 1;
+    socket.on('error', () => {});
+    socket.once('data', async () => {
+      for (const piece of first ? pieces : [FRESH]) {
+        socket.write(piece);
+        await new Promise(setImmediate);
+      }
+      if (first && close) socket.end();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    open: () => new HTTPConnection('127.0.0.1', server.address().port, { timeout: 10 }),
+    answerAgain: () => sockets[0].write(SAME),
+    end() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
 
 /** Is this the error that Python's name stands for? */
 function isError(error, name) {
@@ -32,16 +79,18 @@ function assertError(error, { error: wanted, alt_errors: others = [] }) {
   );
 }
 
-async function playResponse(entry, pieces, close = entry.close === true) {
+async function playResponse(entry, pieces, { close = entry.close === true, makePeers = memoryPeers } = {}) {
+  const peers = await makePeers(pieces, close);
+  try {
+    await play(entry, peers, close);
+  } finally {
+    peers.end();
+  }
+}
+
+async function play(entry, peers, close) {
   const { expect, request } = entry;
-  const peers = [];
-  const connection = new HTTPConnection('example.com', 80, {
-    timeout: 10,
-    create_connection() {
-      peers.push(peers.length === 0 ? new MemoryPeer(pieces, close) : fresh());
-      return peers.at(-1);
-    },
-  });
+  const connection = peers.open();
   let at = 'head';
   let response;
   let body;
@@ -73,9 +122,10 @@ async function playResponse(entry, pieces, close = entry.close === true) {
 
   // The next request: never answered by what was left over.
   await new Promise((resolve) => setTimeout(resolve, 2 + (entry.gap_ms ?? 0)));
+  const { sock } = connection;
   await connection.request('GET', '/next');
-  const reused = peers.length === 1;
-  if (reused) peers[0].push(bytes('HTTP/1.1 288 Same\r\nContent-Length: 2\r\n\r\nok'));
+  const reused = sock !== null && connection.sock === sock;
+  if (reused) peers.answerAgain();
   const next = await connection.getresponse();
   assert.equal(next.status, reused ? 288 : 299, 'answered by bytes that were left over');
   if (!close && expect.alt_reusable === undefined) assert.equal(reused, expect.reusable, 'reused');
@@ -137,8 +187,9 @@ for (const group of new Set(entries.map((entry) => entry.group))) {
         }
         // An end hides whether the connection would be used again.
         if (entry.close === true && entry.expect.will_close === false) {
-          await entryTest.test('left open', () => playResponse(entry, given, false));
+          await entryTest.test('left open', () => playResponse(entry, given, { close: false }));
         }
+        await entryTest.test('over TCP', () => playResponse(entry, given, { makePeers: tcpPeers }));
       });
     }
   });
