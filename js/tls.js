@@ -349,6 +349,7 @@ export function verifies(context) {
 const chainHint =
   'the CA that signed it is not trusted here: give its certificate with context.load_verify_locations({ cafile }), or ' +
   'trust what the system trusts with create_default_context({ system: true })';
+const portHint = 'the server does not speak TLS at this port: is it the port of plain HTTP?';
 const versionHint =
   'client and server have no version of TLS in common: look at minimum_version and maximum_version of the context, and ' +
   'at the server';
@@ -374,10 +375,11 @@ const hints = {
   'CA certificate key too weak': "the key of the server's CA is too weak: it needs at least 2048 bits of RSA",
   'CA signature digest algorithm too weak':
     "the server's certificate is signed with a weak digest such as SHA-1: it has to be issued anew",
-  ERR_SSL_WRONG_VERSION_NUMBER: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
+  ERR_SSL_WRONG_VERSION_NUMBER: portHint,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: portHint,
+  ERR_SSL_DATA_LENGTH_TOO_LONG: portHint,
   ERR_SSL_UNEXPECTED_MESSAGE: 'the server does not keep to TLS: is something between that changes what it says?',
-  ERR_SSL_HTTP_REQUEST: 'the server does not speak TLS at this port: is it the port of plain HTTP?',
+  ERR_SSL_HTTP_REQUEST: portHint,
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: versionHint,
   ERR_SSL_UNSUPPORTED_PROTOCOL: versionHint,
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: versionHint,
@@ -400,7 +402,9 @@ const hints = {
  */
 export function addHint(error) {
   if (typeof error !== 'object' || error === null || !Object.isExtensible(error) || error.hint !== undefined) return;
-  const hint = hints[error.code] ?? hints[error.message];
+  // OpenSSL 3.5 writes "ssl/tls" in the names of alerts where older versions write "sslv3".
+  const code = String(error.code).replace('ERR_SSL_SSL/TLS_', 'ERR_SSL_SSLV3_');
+  const hint = hints[code] ?? hints[error.message];
   if (hint === undefined) return;
   error.hint = hint;
   error.message += ` (${hint})`;

@@ -300,7 +300,7 @@ test('every fault has a test that names it', () => {
   const root = new URL('../', import.meta.url);
   const sources = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(?:mjs|c)$/.test(entry.name))
-    .map((entry) => readFileSync(`${entry.path}/${entry.name}`, 'utf8'))
+    .map((entry) => readFileSync(`${entry.parentPath}/${entry.name}`, 'utf8'))
     .join('');
   const named = ({ id }) =>
     scenarios[id] !== undefined || sources.includes(`[${id}]`) || sources.includes(`'${id}'`) || new RegExp(`\\b${id.replace('-', '_')}_`).test(sources);

@@ -8,6 +8,9 @@ import net from 'node:net';
 import { create_default_context, HTTPSConnection } from '../../js/index.js';
 import { certificates } from './certificates.mjs';
 
+/** As OpenSSL before 3.5 names it, and since. */
+export const HANDSHAKE_FAILURE = /^ERR_SSL_(SSLV3|SSL\/TLS)_ALERT_HANDSHAKE_FAILURE$/;
+
 /** Every name is this machine. */
 export const lookup = (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
 

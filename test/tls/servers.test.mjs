@@ -12,7 +12,7 @@ import { makeSite, noise, PAGE } from '../servers/site.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { loggedTest } from '../support/logged-test.mjs';
 import { missing, startApache, startNginx } from '../support/servers.mjs';
-import { assertRefused, connect, exchange, trusting } from '../support/tls-client.mjs';
+import { assertRefused, connect, exchange, HANDSHAKE_FAILURE, trusting } from '../support/tls-client.mjs';
 import { startHaproxy, startLighttpd } from '../support/tls-servers.mjs';
 
 const LARGE = noise(1_500_000);
@@ -51,8 +51,8 @@ server.stream-response-body = 2`,
 
 /** How a client without the certificate that is asked for is refused: by nginx with a response, else in the handshake. */
 const NO_CERTIFICATE = {
-  'TLSv1.2': { code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', phase: 'tls' },
-  'TLSv1.3': { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', phase: 'receive' }, // the handshake is over for the client
+  'TLSv1.2': { code: HANDSHAKE_FAILURE, phase: 'tls' },
+  'TLSv1.3': { code: /^ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED$/, phase: 'receive' }, // the handshake is over for the client
 };
 
 /** A trusting context with these properties. */
@@ -208,7 +208,7 @@ for (const [name, start] of Object.entries(SERVERS)) {
       assert.equal(conn.tls_info().cipher, 'ECDHE-ECDSA-AES128-GCM-SHA256');
       conn.close();
       context.set_ciphers('ECDHE-RSA-AES128-GCM-SHA256'); // its key is no RSA key
-      await assertRefused(connect(server.port, { context }), 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE');
+      await assertRefused(connect(server.port, { context }), HANDSHAKE_FAILURE);
       assert.throws(() => context.set_ciphers('NO-SUCH-CIPHER'), { code: 'ERR_SSL_NO_CIPHER_MATCH' });
     });
 
@@ -239,7 +239,7 @@ for (const [name, start] of Object.entries(SERVERS)) {
       wrong.load_cert_chain(unknownCa.cert, unknownCa.key);
       for (const [context, expected] of [
         ...Object.entries(NO_CERTIFICATE).map(([version, error]) => [only(version), error]),
-        [wrong, { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' }],
+        [wrong, { code: /^ERR_SSL_TLSV1_ALERT_UNKNOWN_CA$/ }],
       ]) {
         const refused = connect(port, { context });
         if (name === 'nginx') {
@@ -249,7 +249,8 @@ for (const [name, start] of Object.entries(SERVERS)) {
         } else {
           await assert.rejects(exchange(refused, 'GET', '/index.html'), (error) => {
             assert.equal(typeof error.hint, 'string', error.stack);
-            for (const [key, value] of Object.entries(expected)) assert.equal(error[key], value, error.stack);
+            assert.match(error.code, expected.code);
+            assert.ok(expected.phase === undefined || error.phase === expected.phase, error.phase);
             return true;
           });
           assert.equal(refused.sock, null);
