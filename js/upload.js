@@ -5,8 +5,11 @@
 import { print, reprBytes } from './debug.js';
 import { flatHeaders } from './headers.js';
 
-/** Large pieces are handed over in parts of this size, so that progress is seen. */
+/** Large pieces are handed over in parts of this size at first, so that progress is seen … */
 const PART = 256 * 1024;
+/** … and of up to this size, as long as each is taken within so many milliseconds. */
+const PART_MAX = 4 * 1024 * 1024;
+const QUICK = 100;
 
 /**
  * So many bytes are sent at most before the event loop turns once. An answer may be there, with a reset behind it: a write
@@ -46,12 +49,15 @@ export function flush(channel) {
 
 /** Writes bytes in parts, as fast as the socket takes them. */
 async function write(channel, bytes, offset, limits) {
-  for (let at = offset; at < bytes.length; at += PART) {
-    const part = bytes.subarray(at, at + PART);
-    await letRead(channel, part.length);
+  let size = PART;
+  for (let at = offset; at < bytes.length; ) {
+    const since = performance.now();
+    await letRead(channel, Math.min(size, bytes.length - at));
     await drained(channel, limits);
     if (channel.answered) return;
-    channel.transport.write(part);
+    if (at > offset) size = performance.now() - since < QUICK ? Math.min(2 * size, PART_MAX) : PART;
+    channel.transport.write(bytes.subarray(at, at + size));
+    at += size;
   }
 }
 

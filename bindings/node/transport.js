@@ -32,6 +32,7 @@ import {
 } from '../../js/generated/errors.js';
 
 const SPARE_SIZE = 64 * 1024;
+const FIRST_SPARE_SIZE = 16 * 1024; // which a socket asks for when it is made, before anybody can receive
 const ALPN = ['http/1.1'];
 
 const codes = {
@@ -386,7 +387,7 @@ export class Transport {
       this.#handed = this.#viewOfRegion();
     } else {
       this.#handedKind = 'spare';
-      this.#handed = Buffer.allocUnsafeSlow(SPARE_SIZE);
+      this.#handed = Buffer.allocUnsafeSlow(this.#handed === null ? FIRST_SPARE_SIZE : SPARE_SIZE);
     }
     return this.#handed;
   }
