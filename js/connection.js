@@ -25,6 +25,7 @@ import { Exchange } from './exchange.js';
 import {
   BODY_NONE,
   BODY_UNKNOWN,
+  DEFAULT_HEADERS,
   ENCODE_CHUNKED,
   EXPECT_CONTINUE,
   HAS_BODY,
@@ -120,11 +121,11 @@ export class HTTPConnection {
     this.deadline = checkSeconds('deadline', settings.deadline);
     this.signal = settings.signal;
     this.limits = settings.limits;
+    if (settings.limits?.headers === undefined) this.max_response_headers = settings.max_response_headers;
     this.source_address = checkSourceAddress(settings.source_address);
     this.socket_path = checkPath(settings.socket_path);
     this.proxy_context = checkContext(settings.proxy_context, 'proxy_context');
     this.blocksize = checkCount('blocksize', settings.blocksize ?? 16384, 1);
-    this.max_response_headers = checkCount('max_response_headers', settings.max_response_headers ?? 100, 0);
     this.retry_stale = checkCount('retry_stale', Number(settings.retry_stale ?? 0), 0);
     this.create_connection = checkFunction('create_connection', settings.create_connection);
     this.lookup = checkFunction('lookup', settings.lookup);
@@ -149,7 +150,7 @@ export class HTTPConnection {
     this.#waits = null;
   }
 
-  /** Seconds by what is waited for, over `timeout`: a frozen object, or null. */
+  /** Seconds by what is waited for, over `timeout`: a frozen object. */
   get timeouts() {
     return this.#timeouts;
   }
@@ -169,13 +170,23 @@ export class HTTPConnection {
     this.#waits = null;
   }
 
-  /** What a peer may make us keep: a frozen object, or null for the defaults. Counts from the next connection on. */
+  /** What a peer may make us keep: a frozen object with all limits. Counts from the next connection on. */
   get limits() {
     return this.#limits;
   }
 
   set limits(limits) {
     this.#limits = checkLimits(limits);
+  }
+
+  /** How many header lines a response may have: the limit `headers`. */
+  get max_response_headers() {
+    return this.#limits.headers;
+  }
+
+  set max_response_headers(count) {
+    const headers = checkCount('max_response_headers', count ?? DEFAULT_HEADERS, 0);
+    this.#limits = checkLimits({ ...this.#limits, headers });
   }
 
   // ---- the connection ----
@@ -477,7 +488,7 @@ export class HTTPConnection {
   /** How long operations may wait, and what can abort them. @returns {import('./exchange.js').Waits} */
   #waitsFor(signal) {
     if (signal === null && this.#waits !== null) return this.#waits;
-    const timeouts = this.#timeouts ?? NO_OPTIONS;
+    const timeouts = this.#timeouts;
     const signals = [this.#signal, signal].filter((one) => one !== null);
     const limit = (name) => ({ seconds: timeouts[name] === undefined ? this.#timeout : timeouts[name], signals });
     const waits = {
@@ -500,14 +511,9 @@ export class HTTPConnection {
     transport.onclosed = () => diagnostics.closed.publish({ connection: this, socket, error: transport.error });
   }
 
-  #coreLimits() {
-    if (this.max_response_headers === 100) return this.#limits;
-    return { headers: this.max_response_headers, ...this.#limits };
-  }
-
   /** The channel, which is made when there is none. */
   #useChannel() {
-    if (this.#channel === null) this.#use(new Channel(this.#coreLimits()));
+    if (this.#channel === null) this.#use(new Channel(this.#limits));
     return this.#channel;
   }
 
@@ -715,7 +721,7 @@ export class HTTPConnection {
     }
     const transport = await this.#dial(waits, progress, first);
     if (first === undefined && this.#tunnel === null) return transport;
-    const channel = new Channel(this.#coreLimits());
+    const channel = new Channel(this.#limits);
     this.#cancelBy((error) => channel.abort(error));
     transport.passing = true; // on to the channel of what is asked inside
     try {

@@ -9,6 +9,12 @@
 import { Host } from '../bindings/node/host.js';
 import { argumentError, coreError } from './errors.js';
 import {
+  DEFAULT_CHUNK_EXTENSION,
+  DEFAULT_HEAD,
+  DEFAULT_HEADERS,
+  DEFAULT_INTERIM,
+  DEFAULT_LINE,
+  DEFAULT_TRAILERS,
   LIMIT_BODY,
   LIMIT_CHUNK_EXTENSION,
   LIMIT_HEAD,
@@ -44,6 +50,16 @@ const LIMITS = {
   chunk_extension: LIMIT_CHUNK_EXTENSION,
   body: LIMIT_BODY,
 };
+
+const DEFAULTS = Object.freeze({
+  line: DEFAULT_LINE,
+  headers: DEFAULT_HEADERS,
+  head: DEFAULT_HEAD,
+  interim: DEFAULT_INTERIM,
+  trailers: DEFAULT_TRAILERS,
+  chunk_extension: DEFAULT_CHUNK_EXTENSION,
+  body: Infinity,
+});
 
 /** A string with a character that ISO-8859-1 lacks. */
 const wide = /[^\0-\xff]/;
@@ -184,13 +200,13 @@ export function splitParams(value) {
 
 /**
  * @param {unknown} limits see `limits` in the manual
- * @returns {Record<string, number> | null} a copy
+ * @returns {Record<string, number>} all of them: the defaults where they don't say otherwise
  * @throws {TypeError} for a limit that there isn't, or a value that it can't have
  */
 export function checkLimits(limits) {
-  if (limits === null || limits === undefined) return null;
+  if (limits === null || limits === undefined) return DEFAULTS;
   if (typeof limits !== 'object') throw argumentError('limits must be an object', 'ERR_INVALID_ARG_TYPE');
-  const checked = {};
+  const checked = { ...DEFAULTS };
   for (const [name, value] of Object.entries(limits)) {
     if (LIMITS[name] === undefined) {
       throw argumentError(`there is no limit "${name}": it must be one of ${Object.keys(LIMITS).join(', ')}`);
@@ -218,7 +234,7 @@ export class Core {
 
   /** @param {Record<string, number> | null} limits see `limits` in the manual; null for the defaults */
   constructor(limits) {
-    const head = limits?.head ?? 0;
+    const head = limits?.head ?? DEFAULT_HEAD;
     const instance = instanceFor(head >= RX_SIZE / 2 + 1 ? Math.ceil((2 * head + 1) / PAGE) * PAGE : RX_SIZE);
     this.#instance = instance;
     this.exports = instance.exports;
@@ -232,11 +248,12 @@ export class Core {
     /** The receive buffer. */
     this.rx = instance.bytes.subarray(rx, rx + instance.rxSize);
     this.#bodyLimit = limits?.body;
-    for (const name in limits) this.#setLimit(LIMITS[name], limits[name]);
+    for (const name in limits) {
+      if (limits[name] !== DEFAULTS[name]) this.#setLimit(LIMITS[name], limits[name]);
+    }
   }
 
   #setLimit(limit, value) {
-    if (value === Infinity) return;
     this.exports.porthole_conn_set_limit(this.address, limit, value >>> 0, Math.floor(value / 2 ** 32));
   }
 

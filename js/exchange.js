@@ -9,6 +9,8 @@ const TIMER_MAX = 0x7fffffff;
  * How long the operations of an exchange may wait, and what can end them.
  *
  * @typedef {object} Waits
+ * @property {number | null} lookup seconds; null where a look-up counts as connecting
+ * @property {import('./channel.js').Limits} connect
  * @property {import('./channel.js').Limits} tls
  * @property {import('./channel.js').Limits} send
  * @property {import('./channel.js').Limits} continue

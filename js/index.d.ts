@@ -314,18 +314,18 @@ export declare class HTTPConnection {
   /** The port that `Host` leaves out, and that is used when none is given. */
   static default_port: number;
   default_port: number;
-  /** How many header lines a response may have. */
+  /** How many header lines a response may have: the limit `headers`. */
   max_response_headers: number;
   signal: AbortSignal | null;
   create_connection: ((target: CreateConnectionTarget) => Duplex | Promise<Duplex>) | null;
   lookup: LookupFunction | null;
   on_informational: ((response: InformationalResponse) => void) | null;
-  get timeouts(): Timeouts | null;
+  get timeouts(): Timeouts;
   set timeouts(timeouts: Timeouts | null | undefined);
   /** Seconds for a request and its response, or null. */
   deadline: number | null;
   /** Counts from the next connection on. */
-  get limits(): Limits | null;
+  get limits(): Required<Limits>;
   set limits(limits: Limits | null | undefined);
   socket_path: string | null;
   proxy_context: SSLContext | ConnectionOptions | null;

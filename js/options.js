@@ -53,9 +53,8 @@ export function checkSeconds(name, value) {
   return value === Infinity ? null : value;
 }
 
-/** @returns {Record<string, number | null> | null} a copy of the timeouts of phases */
+/** @returns {Record<string, number | null>} a copy of the timeouts of phases */
 export function checkTimeouts(value) {
-  if (value === null || value === undefined) return null;
   const checked = {};
   for (const [name, seconds] of Object.entries(checkObject('timeouts', value))) {
     if (!TIMEOUTS.includes(name)) {

@@ -11,7 +11,9 @@ size_t porthole_conn_size(void) { return sizeof(porthole_conn); }
 const porthole_view *porthole_conn_view(const porthole_conn *conn) { return &conn->view; }
 
 void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_t *rx, size_t rx_size) {
-  static const uint32_t defaults[PORTHOLE_LIMITS] = {65536, 100, 262144, 100, 100, 16384, 0};
+  static const uint32_t defaults[PORTHOLE_LIMITS] = {PORTHOLE_DEFAULT_LINE,     PORTHOLE_DEFAULT_HEADERS,
+                                                     PORTHOLE_DEFAULT_HEAD,     PORTHOLE_DEFAULT_INTERIM,
+                                                     PORTHOLE_DEFAULT_TRAILERS, PORTHOLE_DEFAULT_CHUNK_EXTENSION};
   __builtin_memset(conn, 0, sizeof *conn);
   conn->tx = tx;
   conn->rx = rx;

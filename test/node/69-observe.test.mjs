@@ -135,7 +135,13 @@ test('limits that can not be are refused by name', () => {
   ]) {
     assert.throws(() => new HTTPConnection('h', { limits }), { name: 'TypeError', code });
   }
-  assert.deepEqual({ ...new HTTPConnection('h', { limits: { body: Infinity, line: 10 } }).limits }, { body: Infinity, line: 10 });
+  const defaults = { line: 65536, headers: 100, head: 262144, interim: 100, trailers: 100, chunk_extension: 16384, body: Infinity };
+  assert.deepEqual({ ...new HTTPConnection('h').limits }, defaults);
+  assert.deepEqual({ ...new HTTPConnection('h', { limits: { line: 10 } }).limits }, { ...defaults, line: 10 });
+  const connection = new HTTPConnection('h', { max_response_headers: 7 });
+  assert.equal(connection.limits.headers, 7);
+  connection.max_response_headers = 8;
+  assert.equal(connection.limits.headers, 8);
 });
 
 test('socket_path connects to a Unix socket, with the host for Host', async () => {

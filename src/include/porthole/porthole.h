@@ -85,6 +85,14 @@ enum {
   PORTHOLE_EVENT_STRAY = 16   /* unsolicited bytes: the connection can't be used again */
 };
 
+/* The defaults of limits. */
+#define PORTHOLE_DEFAULT_LINE 65536
+#define PORTHOLE_DEFAULT_HEADERS 100
+#define PORTHOLE_DEFAULT_HEAD 262144
+#define PORTHOLE_DEFAULT_INTERIM 100
+#define PORTHOLE_DEFAULT_TRAILERS 100
+#define PORTHOLE_DEFAULT_CHUNK_EXTENSION 16384
+
 /** Limits, for porthole_conn_set_limit; the defaults in parentheses. */
 typedef enum porthole_limit {
   PORTHOLE_LIMIT_LINE = 0,            /* bytes of a line of a head, of a trailer section or of a chunk's size (65536) */
