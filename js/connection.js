@@ -537,6 +537,7 @@ export class HTTPConnection {
     this.#channel = null;
     this.#held.channel = null;
     this.#exchange?.finish();
+    this.#security = null;
     channel.detach().release(() => channel.close());
   }
 
