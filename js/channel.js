@@ -11,6 +11,7 @@ import {
   EVENT_INTERIM,
   EVENT_STRAY,
   OPEN,
+  PHASE_CLOSE,
   PHASE_HEAD,
   PHASE_NOTHING,
   REQUEST_SENT,
@@ -25,6 +26,8 @@ import {
   VIEW_HEAD,
   VIEW_HEAD_LENGTH,
   VIEW_KEEP_ALIVE,
+  VIEW_LEFT_HIGH,
+  VIEW_LEFT_LOW,
   VIEW_PHASE,
   VIEW_RAW,
   VIEW_RAW_LENGTH,
@@ -38,8 +41,12 @@ import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/err
 const TIMER_MAX = 0x7fffffff;
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
 const KEEP_ALIVE_MARGIN = 1000;
-/** A read that bypasses the guest is worth it from this many bytes on. */
+/** Reads bypass the guest when so many body bytes are due, and the reader's memory is as large … */
 const DIRECT_MIN = 64 * 1024;
+/** … as long as it has so much room left. */
+const DIRECT_ROOM = 16 * 1024;
+/** What is read ahead of such a reader: only so much has to be copied, the rest goes straight to where it is wanted. */
+const LEAD = 16 * 1024;
 
 /**
  * An operation that waits.
@@ -93,6 +100,7 @@ export class Channel {
   #receiver = null; // who waits for something to be received
   #sender = null; // who waits until more can be sent
   #sink = null; // who takes body bytes as they arrive
+  #large = false; // was the last such memory large?
   #stalled = false; // the core had no room
   #pumping = false;
   #flushing = false;
@@ -532,6 +540,12 @@ export class Channel {
    */
   set sink(sink) {
     this.#sink = sink;
+    if (sink !== null) this.#large = sink.end >= DIRECT_MIN;
+  }
+
+  /** Reads ahead as much as there is room: nobody brings memory. */
+  readAhead() {
+    this.#large = false;
   }
 
   #fillSink() {
@@ -541,11 +555,19 @@ export class Channel {
 
   /** Memory of the sink for the next read, when only body bytes can come. */
   #offer() {
+    const { transport } = this;
+    const { view } = this.core;
+    const many = view[VIEW_LEFT_LOW] >= DIRECT_MIN || view[VIEW_LEFT_HIGH] > 0 || this.phase === PHASE_CLOSE;
+    if (!this.#large || !many) {
+      transport.lead = Number.POSITIVE_INFINITY;
+      return null;
+    }
+    transport.lead = LEAD;
     const sink = this.#sink;
-    if (sink === null || sink.end - sink.offset < DIRECT_MIN) return null;
-    const certain = this.core.exports.porthole_conn_direct(this.core.address);
+    const room = sink === null ? 0 : sink.end - sink.offset;
+    const certain = room < DIRECT_ROOM ? 0 : this.core.exports.porthole_conn_direct(this.core.address);
     if (certain < DIRECT_MIN) return null;
-    return sink.target.subarray(sink.offset, sink.offset + Math.min(certain, sink.end - sink.offset));
+    return sink.target.subarray(sink.offset, sink.offset + Math.min(certain, room));
   }
 
   #passed(length) {
@@ -562,6 +584,7 @@ export class Channel {
     if (this.#closed) return;
     const { core } = this;
     this.#sink = null;
+    this.#large = false;
     if (core.view[VIEW_FLAGS] & OPEN) {
       const events = core.exports.porthole_conn_finish(core.address);
       if (events & EVENT_INTERIM) this.#interim();

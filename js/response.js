@@ -577,6 +577,7 @@ export class HTTPResponse {
   #whenAvailable(wanted, end, take, failed = null) {
     if ((failed === null && this.#ended()) || !this.#open || wanted === 0) return end();
     const channel = this.#channel;
+    channel.readAhead();
     const step = () => {
       if (channel.available > 0) {
         const result = take();

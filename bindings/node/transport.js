@@ -118,6 +118,8 @@ export class Transport {
   security = null;
   /** Set while the owner is not the last one: the guest's memory is not handed out then, as it will be given back. */
   passing = false;
+  /** At most so many bytes are read into the guest's memory at once: set by `offer`. */
+  lead = Number.POSITIVE_INFINITY;
 
   #guest = null; // the guest's memory …
   #pending = 0; // … where a receive is pending: its address …
@@ -364,7 +366,7 @@ export class Transport {
 
   #viewOfRegion() {
     const address = this.#pending;
-    const length = this.#pendingLength;
+    const length = Math.min(this.#pendingLength, this.lead);
     if (this.#regionAddress !== address || this.#region?.length !== length) {
       const other = this.#otherRegion;
       const found = this.#otherAddress === address && other?.length === length;
