@@ -22,8 +22,10 @@ export class Host {
   constructor() {
     /** The guest's memory; set once it is known. @type {Buffer} */
     this.bytes = Buffer.alloc(0);
+    /** How TLS is spoken on connections that the guest opens. @type {import('./transport.js').Secured} */
+    this.secured = { settings: {}, onsession: () => {} };
     this.imports = {
-      porthole_host_open: (host, length, port) => this.#open(host, length, port),
+      porthole_host_open: (host, length, port, timeout) => this.#open(host, length, port, timeout),
       porthole_host_start_tls: (handle, name, length, flags) => this.#startTls(handle, name, length, flags),
       porthole_host_send: (handle, data, length) => this.#send(handle, data, length),
       porthole_host_recv: (handle, buffer, capacity) => this.#recv(handle, buffer, capacity),
@@ -56,10 +58,12 @@ export class Host {
     return (pointer >>> 0) + (length >>> 0) <= this.bytes.length;
   }
 
-  #open(host, length, port) {
+  #open(host, length, port, timeout) {
     if (!this.#inside(host, length) || port >>> 0 > 65535) return HOST_OTHER;
     const name = this.bytes.latin1Slice(host >>> 0, (host >>> 0) + (length >>> 0));
     const transport = Transport.connect({ host: name, port });
+    transport.secured = this.secured;
+    if (timeout >= 0) limitConnecting(transport, timeout);
     transport.onfailure = (error) => {
       this.#lastError = error.message;
     };
@@ -115,3 +119,12 @@ export class Host {
   }
 }
 
+/** Fails a transport that is not connected within some milliseconds. */
+function limitConnecting(transport, timeout) {
+  const { socket } = transport;
+  const expire = () => transport.fail(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT', syscall: 'connect' }));
+  const timer = setTimeout(expire, timeout);
+  timer.unref();
+  const settle = () => clearTimeout(timer);
+  socket.once('connect', settle).once('close', settle);
+}

@@ -3,16 +3,20 @@
 // Both sides of the host ABI: a module under hosts that misbehave, and Node's host under a guest that does.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import https from 'node:https';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { Host } from '../../bindings/node/host.js';
 import { Transport } from '../../bindings/node/transport.js';
 import { PHASE_END, VIEW_ERROR, VIEW_PHASE, VIEW_STATE, VIEW_STATUS } from '../../js/generated/abi.js';
-import { BUSY, HOST_BAD_HANDLE, HOST_OTHER, WANT_READ } from '../../js/generated/errors.js';
+import { BUSY, HOST_BAD_HANDLE, HOST_OTHER, HOST_TIMED_OUT, HOST_TLS_VERIFY, WANT_READ } from '../../js/generated/errors.js';
 import { HTTPConnection } from '../../js/index.js';
+import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { MemoryPeer } from '../support/memory-peer.mjs';
 import { reply } from '../support/raw-server.mjs';
+import { withSilentPort } from '../support/silent-port.mjs';
 
 const module = new WebAssembly.Module(readFileSync(new URL('../../js/generated/porthole.wasm', import.meta.url)));
 const SIZE = 65536;
@@ -221,3 +225,69 @@ test('[abi-15] nothing is allocated, so that no allocation can fail: the module 
   assert.equal(guest.exports.memory.buffer.byteLength, size);
   assert.equal(guest.word(conn, VIEW_STATE), 0);
 });
+
+/** A guest of Node's host that opens a connection by name. */
+function guestOf(host) {
+  const guest = instantiate(host.imports);
+  const conn = guest.connect();
+  host.bytes = guest.bytes();
+  const text = guest.exports.porthole_heap() + 64;
+  return {
+    ...guest,
+    conn,
+    open(name, port, timeout) {
+      guest.bytes().latin1Write(name, text);
+      return guest.exports.porthole_conn_open(conn, text, name.length, port, timeout);
+    },
+    startTls(name) {
+      guest.bytes().latin1Write(name, text);
+      return guest.exports.porthole_conn_start_tls(conn, text, name.length, 1);
+    },
+    /** Calls until the answer is another than WANT_READ. */
+    async until(call) {
+      for (;;) {
+        const result = call();
+        if (result !== WANT_READ) return result;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    },
+  };
+}
+
+test('a guest speaks TLS by porthole_host_start_tls, verified as the host says', { skip: noOpenssl }, async () => {
+  const { ca, good } = certificates();
+  const server = https.createServer({ cert: readFileSync(good.cert), key: readFileSync(good.key) }, (_, response) => response.end('hello'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    for (const [settings, expected] of [[{ ca: readFileSync(ca) }, 0], [{}, HOST_TLS_VERIFY]]) {
+      const host = new Host();
+      host.secured = { settings, onsession: () => {} };
+      const guest = guestOf(host);
+      assert.equal(guest.open('localhost', server.address().port, 5000), 0);
+      assert.equal(await guest.until(() => guest.startTls('localhost')), expected);
+      if (expected === 0) {
+        assert.equal(guest.request(guest.conn), 0);
+        assert.equal(guest.exports.porthole_conn_flush(guest.conn), 0);
+        assert.ok((await guest.until(() => guest.exports.porthole_conn_receive(guest.conn))) > 0);
+        assert.equal(guest.word(guest.conn, VIEW_STATUS), 200);
+      }
+      guest.exports.porthole_conn_close(guest.conn);
+    }
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test('a connection that a guest opens ends after its timeout when nobody takes it', () =>
+  withSilentPort(async ({ port }) => {
+    const guest = guestOf(new Host());
+    const started = performance.now();
+    assert.equal(guest.open('127.0.0.1', port, 200), 0);
+    assert.equal(guest.request(guest.conn), 0);
+    assert.equal(await guest.until(() => guest.exports.porthole_conn_receive(guest.conn)), HOST_TIMED_OUT);
+    const elapsed = performance.now() - started;
+    assert.ok(elapsed > 180 && elapsed < 1500, `${elapsed} ms`);
+    guest.exports.porthole_conn_close(guest.conn);
+  }));
