@@ -24,6 +24,9 @@ export function hostAndPort(host, port, defaultPort) {
   if (typeof host !== 'string') {
     throw argumentError(`the host must be a string, not ${kindOf(host)}`, 'ERR_INVALID_ARG_TYPE');
   }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(host)) {
+    throw new InvalidURL(`the host is a name or an address, and no URL: ${JSON.stringify(host)}`);
+  }
   const given = port !== null && port !== undefined;
   const split = splitHost(host, given);
   const encoded = asciiHost(split.host);

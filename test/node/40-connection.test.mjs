@@ -53,6 +53,7 @@ test('bad hosts, ports and options are refused at once', () => {
     ['a b'],
     ['a/b'],
     ['a@b'],
+    ['https://a.example/'],
     [':443', 443],
     ['abc:80', 80],
     ['fe80::1%#x', 80],
