@@ -9,7 +9,7 @@ import { HTTP_PORT } from './constants.js';
 import { checkLimits, listFields } from './core.js';
 import { print, reprBytes, reprText } from './debug.js';
 import * as diagnostics from './diagnostics.js';
-import { isDuplex, open } from './dial.js';
+import { isDuplex } from './dial.js';
 import {
   argumentError,
   CannotSendHeader,
@@ -21,6 +21,7 @@ import {
   ResponseNotReady,
   TimeoutError,
 } from './errors.js';
+import { establish } from './establish.js';
 import { Exchange } from './exchange.js';
 import {
   BODY_NONE,
@@ -60,7 +61,6 @@ import {
 } from './options.js';
 import { HTTPResponse } from './response.js';
 import { addHint, checkContext, settingsOf } from './tls.js';
-import { askForTunnel } from './tunnel.js';
 import { drained, eachPiece, flush, sendBody, sendPiece, sendRaw } from './upload.js';
 
 const DONE = Promise.resolve();
@@ -263,13 +263,16 @@ export class HTTPConnection {
    */
   async connect() {
     if (this.sock !== null) this.close();
-    const progress = this.#progress ?? { phase: 'connect', lookup: null, connect: null, tls: null };
+    const progress = this.#progress ?? { phase: 'connect', failed: false, lookup: null, connect: null, tls: null };
     this.#progress = null;
     let transport;
     try {
-      transport = await this.#open(progress);
+      const plan = this.#plan(progress.waits ?? this.#waitsFor(null));
+      transport = await establish(plan, progress, (cancel) => {
+        this.#connecting = cancel;
+      });
     } catch (error) {
-      const described = this.#described(error, null, progress.phase);
+      const described = this.#described(error, null, progress.phase, progress.failed);
       if (progress !== this.#exchange) this.#tell(described); // or the request that connects does
       throw described;
     }
@@ -706,83 +709,37 @@ export class HTTPConnection {
 
   // ---- inside: connecting ----
 
-  /**
-   * Connects: the socket, then TLS to the proxy, the tunnel, and TLS to its end, as far as they are wanted.
-   *
-   * @returns {Promise<Transport>}
-   */
-  async #open(progress) {
-    const waits = progress.waits ?? this.#waitsFor(null);
-    const peer = asciiHost((this.#tunnel ?? this).host);
-    const secured = this[SECURED]?.(peer);
-    let first = secured; // what TLS begins with
-    if (this.#tunnel !== null) {
-      const context = this.proxy_context;
-      first = context === null ? undefined : { name: asciiHost(this.host), settings: settingsOf(context), onsession() {} };
-    }
-    const transport = await this.#dial(waits, progress, first);
-    if (first === undefined && this.#tunnel === null) return transport;
-    const channel = new Channel(this.#limits);
-    this.#cancelBy((error) => channel.abort(error));
-    transport.passing = true; // on to the channel of what is asked inside
-    try {
-      channel.attach(transport);
-      if (first !== undefined) await this.#secure(channel, first, waits, progress);
-      if (this.#tunnel !== null) {
-        progress.phase = 'receive';
-        await askForTunnel(channel, { ...this.#tunnel, host: peer }, waits.headers, this.debuglevel, (response, headers) => {
-          this.#tunnelResponse = response;
-          this.#proxyHeaders = headers;
-        });
-        if (secured === undefined) channel.leaveTunnel();
-        else await this.#secure(channel, secured, waits, progress);
-      }
-      return transport;
-    } catch (error) {
-      transport.destroy();
-      throw this.#described(error, null, progress.phase, error === channel.error || error === transport.error);
-    } finally {
-      this.#cancelBy(null);
-      if (channel.transport !== null) channel.detach();
-      transport.passing = false;
-      channel.close();
-    }
-  }
-
-  async #secure(channel, secured, waits, progress) {
-    progress.phase = 'tls';
-    channel.transport.secured = secured;
-    await channel.startTls(secured.name, waits.tls);
-    progress.tls = performance.now();
-  }
-
-  async #dial(waits, progress, secured) {
-    const { source_address, lookup, create_connection, socket_path } = this;
-    const { signals } = waits.connect;
-    abortedOf(signals)?.throwIfAborted();
-    const dial = {
-      host: asciiHost(this.host),
-      port: this.port,
-      timeout: this.#timeout,
-      limits: { lookup: waits.lookup, connect: waits.connect.seconds },
-      source_address,
-      signal: this.#signal,
-      socket_path,
-      lookup,
-      create_connection,
-      secured,
+  /** What to connect to, and how. @returns {import('./establish.js').Plan} */
+  #plan(waits) {
+    const { source_address, lookup, create_connection, socket_path, proxy_context } = this;
+    const tunnel = this.#tunnel;
+    const host = asciiHost(this.host);
+    const end = tunnel === null ? host : asciiHost(tunnel.host);
+    const proxy =
+      proxy_context === null ? undefined : { name: host, settings: settingsOf(proxy_context), onsession() {} };
+    return {
+      dial: {
+        host,
+        port: this.port,
+        timeout: this.#timeout,
+        limits: { lookup: waits.lookup, connect: waits.connect.seconds },
+        source_address,
+        signal: this.#signal,
+        socket_path,
+        lookup,
+        create_connection,
+      },
+      waits,
+      proxy,
+      tunnel: tunnel === null ? null : { ...tunnel, host: end },
+      peer: this[SECURED]?.(end),
+      limits: this.#limits,
+      debuglevel: this.debuglevel,
+      onanswer: (response, headers) => {
+        this.#tunnelResponse = response;
+        this.#proxyHeaders = headers;
+      },
     };
-    const onabort = ({ target }) => this.#connecting?.(target.reason);
-    for (const signal of signals) signal.addEventListener('abort', onabort, { once: true });
-    try {
-      return await open(dial, (cancel) => this.#cancelBy(cancel), progress);
-    } finally {
-      for (const signal of signals) signal.removeEventListener('abort', onabort);
-    }
-  }
-
-  #cancelBy(cancel) {
-    this.#connecting = cancel;
   }
 
   // ---- inside: sending ----

@@ -37,6 +37,8 @@ export class Exchange {
   deadline = null;
   /** What connecting is at: the phase of its errors. */
   phase = 'connect';
+  /** Did the transport or the peer fail while connecting? */
+  failed = false;
   /** The channel that it was sent on. @type {import('./channel.js').Channel | null} */
   channel = null;
 
