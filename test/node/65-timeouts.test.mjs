@@ -181,22 +181,6 @@ async function exchangeOf(connection, url) {
   return (await connection.getresponse()).read();
 }
 
-test('time between operations does not count, but for the deadline', () =>
-  withServer(
-    () => reply('fine'),
-    async ({ port }) => {
-      const connection = connect(port, { timeout: 0.1 });
-      await connection.request('GET', '/');
-      await sleep(200);
-      const response = await connection.getresponse();
-      await sleep(200);
-      assert.equal(String(await response.read()), 'fine');
-      await sleep(200);
-      assert.equal(String(await exchange(connection)), 'fine');
-      connection.close();
-    },
-  ));
-
 test('no timer outlives its operation', async () => {
   const timers = new Set();
   const hook = createHook({
