@@ -177,23 +177,6 @@ int32_t porthole_conn_set_authority(porthole_conn *conn, const uint8_t *host, si
 
 /* ---- the transport ---- */
 
-int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
-                           int32_t timeout_ms) {
-  REFUSE_REENTRY(conn);
-  uint8_t scratch[AUTHORITY_MAX];
-  int32_t error = porthole__authority(scratch, host, host_length, port, false);
-  if (error < 0) {
-    return error;
-  }
-  porthole_conn_close(conn);
-  int32_t handle = porthole_host_open((const char *)host, host_length, port, timeout_ms);
-  if (handle <= 0) {
-    return handle <= PORTHOLE_HOST_REFUSED && handle >= PORTHOLE_HOST_OTHER ? handle : PORTHOLE_HOST_LIED;
-  }
-  conn->handle = handle;
-  return 0;
-}
-
 void porthole_conn_attach(porthole_conn *conn, int32_t handle) {
   if (!conn->in_host) {
     conn->handle = handle;

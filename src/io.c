@@ -10,6 +10,25 @@ static int32_t host_error(int32_t result) {
   return known ? result : PORTHOLE_HOST_LIED;
 }
 
+int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
+                           int32_t timeout_ms) {
+  REFUSE_REENTRY(conn);
+  uint8_t scratch[AUTHORITY_MAX];
+  int32_t error = porthole__authority(scratch, host, host_length, port, false);
+  if (error < 0) {
+    return error;
+  }
+  porthole_conn_close(conn);
+  conn->in_host = true;
+  int32_t handle = porthole_host_open((const char *)host, host_length, port, timeout_ms);
+  conn->in_host = false;
+  if (handle <= 0) {
+    return host_error(handle);
+  }
+  conn->handle = handle;
+  return 0;
+}
+
 /** A failure while sending: what the peer said before may still be readable, so only sending has ended. */
 static int32_t send_failed(porthole_conn *conn, int32_t error) {
   conn->view.flags |= PORTHOLE_UNUSABLE;
