@@ -5,6 +5,7 @@
 
 import { Core } from './core.js';
 import { NotConnected, TimeoutError } from './errors.js';
+import { abortedOf } from './exchange.js';
 import {
   ENDED,
   EVENT_HEAD,
@@ -37,8 +38,8 @@ import {
   VIEW_STATUS,
 } from './generated/abi.js';
 import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/errors.js';
+import { after } from './timer.js';
 
-const TIMER_MAX = 0x7fffffff;
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
 const KEEP_ALIVE_MARGIN = 1000;
 /** Reads bypass the guest when so many body bytes are due, and the reader's memory is as large … */
@@ -372,11 +373,10 @@ export class Channel {
   async awaitContinue(seconds, limits) {
     let over = false;
     const step = () => (over || this.continued || this.answered ? true : undefined);
-    const timer = setTimeout(() => {
+    const timer = after(seconds * 1000, () => {
       over = true;
       this.#runSender();
-    }, Math.min(seconds * 1000, TIMER_MAX));
-    timer.unref();
+    });
     try {
       if (step() === undefined) await this.sending('continue', limits, step);
     } finally {
@@ -415,9 +415,8 @@ export class Channel {
 
   /** Ends the channel when a signal was aborted before anybody listened. */
   #heed(signals) {
-    for (const { aborted, reason } of signals) {
-      if (aborted) this.abort(reason);
-    }
+    const aborted = abortedOf(signals);
+    if (aborted !== undefined) this.abort(aborted.reason);
   }
 
   #runReceiver() {
@@ -447,8 +446,7 @@ export class Channel {
       clearTimeout(this.#timer);
     }
     this.#timerDue = due;
-    this.#timer = setTimeout(() => this.#expire(), Math.min(due - now, TIMER_MAX));
-    this.#timer.unref();
+    this.#timer = after(due - now, () => this.#expire());
   }
 
   #expire() {

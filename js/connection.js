@@ -22,7 +22,7 @@ import {
   TimeoutError,
 } from './errors.js';
 import { establish } from './establish.js';
-import { Exchange } from './exchange.js';
+import { abortedOf, Exchange } from './exchange.js';
 import {
   BODY_NONE,
   BODY_UNKNOWN,
@@ -575,8 +575,8 @@ export class HTTPConnection {
    * Adds what is known of the connection to an error of an operation. Errors of a caller's own making (a signal's reason,
    * what a body source threw, refused arguments) stay as they are.
    */
-  #described(error, channel, phase = 'receive', ours = isOurs(error) || error === channel?.error) {
-    if (!(ours || isOurs(error)) || typeof error !== 'object' || !Object.isExtensible(error)) return error;
+  #described(error, channel, phase = 'receive', failed = error === channel?.error) {
+    if (!(failed || isOurs(error)) || typeof error !== 'object' || !Object.isExtensible(error)) return error;
     const signals = (this.#exchange?.waits ?? this.#waitsFor(null)).idle.signals;
     if (error.retry_safe !== undefined || abortedOf(signals)?.reason === error) return error;
     const sent = channel === null ? 0 : channel.bytesSent;
@@ -892,11 +892,6 @@ export class HTTPConnection {
     this.#tell(described);
     return described;
   };
-}
-
-/** @param {AbortSignal[]} signals @returns {AbortSignal | undefined} the one that is aborted */
-function abortedOf(signals) {
-  return signals.length === 0 ? undefined : signals.find(({ aborted }) => aborted);
 }
 
 /** Is it an error that the connection made, and not one of a caller? */

@@ -9,10 +9,10 @@ import net from 'node:net';
 import { Transport } from '../bindings/node/transport.js';
 import { argumentError, TimeoutError } from './errors.js';
 import { kindOf } from './headers.js';
+import { after } from './timer.js';
 
 /** Milliseconds until the next address is tried beside those before (RFC 8305 section 5). */
 const ATTEMPT_DELAY = 250;
-const TIMER_MAX = 0x7fffffff;
 
 /** @param {unknown} value @returns {boolean} */
 export function isDuplex(value) {
@@ -68,14 +68,13 @@ class Attempt {
     clearTimeout(this.#timer);
     if (seconds === null) return;
     const since = performance.now();
-    this.#timer = setTimeout(() => {
+    this.#timer = after(seconds * 1000, () => {
       const now = performance.now();
       const error = new TimeoutError(this.progress.phase, seconds, (now - since) / 1000);
       const waiting = [...this.pending.keys()].map((address) => this.#unanswered(address, seconds, now));
       if (this.errors.length + waiting.length > 1) error.errors = [...this.errors, ...waiting];
       this.cancel(error);
-    }, Math.min(seconds * 1000, TIMER_MAX));
-    this.#timer.unref();
+    });
   }
 
   #unanswered(address, seconds, now) {
@@ -161,10 +160,7 @@ function race(addresses, options, secured, attempt) {
           else start();
         },
       );
-      if (next < addresses.length) {
-        timer = setTimeout(start, ATTEMPT_DELAY);
-        timer.unref();
-      }
+      if (next < addresses.length) timer = after(ATTEMPT_DELAY, start);
     };
     attempt.ended.catch(() => clearTimeout(timer));
     start();

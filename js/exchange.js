@@ -3,7 +3,12 @@
 // An exchange: one request and its response, with what is known of both: when things happened, how long they may take,
 // what can abort them, and what is needed to send the request again.
 
-const TIMER_MAX = 0x7fffffff;
+import { after } from './timer.js';
+
+/** @param {AbortSignal[]} signals @returns {AbortSignal | undefined} the one that is aborted */
+export function abortedOf(signals) {
+  return signals.length === 0 ? undefined : signals.find(({ aborted }) => aborted);
+}
 
 /**
  * How long the operations of an exchange may wait, and what can end them.
@@ -93,8 +98,7 @@ export class Exchange {
   }
 
   #arm(run, milliseconds) {
-    this.#timer = setTimeout(run, Math.min(milliseconds, TIMER_MAX));
-    this.#timer.unref();
+    this.#timer = after(milliseconds, run);
   }
 
   /** It is over, whole or not. */

@@ -5,6 +5,7 @@
 import { listFields } from './core.js';
 import * as diagnostics from './diagnostics.js';
 import { argumentError } from './errors.js';
+import { abortedOf } from './exchange.js';
 import {
   CHUNKED,
   HAS_LENGTH,
@@ -392,7 +393,7 @@ export class HTTPResponse {
 
   /** Ends the response when a signal was aborted since the last operation. */
   #heed() {
-    const aborted = this.#open ? this.#exchange.waits.idle.signals.find((signal) => signal.aborted) : undefined;
+    const aborted = this.#open ? abortedOf(this.#exchange.waits.idle.signals) : undefined;
     if (aborted === undefined) return;
     this.#error = aborted.reason;
     this.#channel.abort(aborted.reason);

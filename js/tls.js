@@ -118,6 +118,9 @@ export const anyIdentity = () => undefined;
 /** @type {(context: SSLContext) => Settings} */
 let settingsOfContext;
 
+/** Makes a context trust these certificates in place of Node's. @type {(context: SSLContext, trusted: string[]) => void} */
+let trustOnly;
+
 /** How TLS is spoken. One context serves any number of connections. */
 export class SSLContext {
   /** Is the name in the certificate compared with the host's? */
@@ -135,6 +138,10 @@ export class SSLContext {
 
   static {
     settingsOfContext = (context) => context.#resolve();
+    trustOnly = (context, trusted) => {
+      context.#trusted = trusted;
+      context.#settings = null;
+    };
   }
 
   get check_hostname() {
@@ -267,12 +274,6 @@ export class SSLContext {
     return options;
   }
 
-  /** @private what `create_default_context` was given */
-  _trust(trusted) {
-    this.#trusted = trusted;
-    this.#settings = null;
-  }
-
   #resolve() {
     if (this.#settings === null) {
       const { ca, crl, cert, key, ciphers, minVersion, maxVersion, ...options } = this.options();
@@ -307,7 +308,7 @@ export function create_default_context(options = {}) {
   const { system = false, ...locations } = checkLocations(options ?? {});
   const context = new SSLContext();
   const own = Object.values(locations).some((location) => location !== null && location !== undefined);
-  if (system || own) context._trust(system ? systemCertificates() : []);
+  if (system || own) trustOnly(context, system ? systemCertificates() : []);
   if (own) context.load_verify_locations(locations);
   return context;
 }

@@ -5,10 +5,11 @@
 import { listFields } from './core.js';
 import { print, reprBytes } from './debug.js';
 import { TimeoutError, TunnelError } from './errors.js';
-import { Exchange } from './exchange.js';
+import { abortedOf, Exchange } from './exchange.js';
 import { PHASE_HEAD, PHASE_TUNNEL, VIEW_FIELDS, VIEW_STATUS } from './generated/abi.js';
 import { HTTPMessage } from './message.js';
 import { HTTPResponse } from './response.js';
+import { after } from './timer.js';
 import { flush } from './upload.js';
 
 /** What is kept of the body of a refusal, in bytes … */
@@ -66,12 +67,11 @@ async function readRefusal(channel, { seconds, signals }) {
   core.exports.porthole_conn_accept(core.address);
   const waits = { idle: { seconds, signals } };
   const response = new HTTPResponse({ channel, exchange: new Exchange('CONNECT', '', waits), debuglevel: 0 });
-  const timer = setTimeout(() => channel.fail(new TimeoutError('receive', BODY_TIME, BODY_TIME)), BODY_TIME * 1000);
-  timer.unref();
+  const timer = after(BODY_TIME * 1000, () => channel.fail(new TimeoutError('receive', BODY_TIME, BODY_TIME)));
   try {
     return await response.read(BODY_MAX);
   } catch (error) {
-    if (signals.some(({ aborted }) => aborted)) throw error;
+    if (abortedOf(signals) !== undefined) throw error;
     return error.partial ?? Buffer.alloc(0);
   } finally {
     clearTimeout(timer);
