@@ -109,8 +109,7 @@ export class HTTPMessage {
   get_content_type() {
     const value = this.get('content-type');
     if (value === null) return 'text/plain';
-    const [name, rest] = splitParams(value)[0];
-    const type = (rest === null ? name : `${name}=${rest}`).toLowerCase();
+    const type = value.split(';', 1)[0].trim().toLowerCase();
     return type.split('/').length === 2 ? type : 'text/plain';
   }
 

@@ -58,6 +58,8 @@ test('the content type is split, and text/plain when there is none', async () =>
   assert.equal(some.get_param('nope'), null);
   assert.equal(some.get_param('nope', 'x'), 'x');
   assert.deepEqual(some.get_params(), [['Text/HTML', ''], ['charset', 'UTF-8'], ['q', '1']]);
+  const odd = await headersOf('Content-Type: Text/X = "a;b"; q=1');
+  assert.equal(odd.get_content_type(), 'text/x = "a');
   const none = await headersOf();
   assert.equal(none.get_content_type(), 'text/plain');
   assert.equal(none.get_content_charset(), null);
