@@ -34,7 +34,7 @@ export function hostAndPort(host, port, defaultPort) {
   if (!given) return { host: split.host, port: split.port ?? defaultPort };
   const number = typeof port === 'number' || (typeof port === 'string' && /^\d+$/.test(port)) ? Number(port) : Number.NaN;
   if (!Number.isInteger(number) || number < 0 || number > 65535) {
-    throw coreError(BAD_PORT, { subject: typeof port === 'object' ? kindOf(port) : JSON.stringify(port) ?? String(port) });
+    throw coreError(BAD_PORT, { subject: typeof port === 'string' ? JSON.stringify(port) : kindOf(port) });
   }
   return { host: split.host, port: number };
 }

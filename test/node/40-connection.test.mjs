@@ -64,8 +64,10 @@ test('bad hosts, ports and options are refused at once', () => {
     ['h', -1],
     ['h', 1.5],
     ['h', 'x'],
+    ['h', Number.NaN],
+    ['h', 80n],
   ]) {
-    assert.throws(() => new HTTPConnection(...args), InvalidURL, JSON.stringify(args));
+    assert.throws(() => new HTTPConnection(...args), InvalidURL, args.join(' '));
   }
   for (const options of [
     { timeout: '5' },
