@@ -202,6 +202,10 @@ export function argumentError(message, code = 'ERR_INVALID_ARG_VALUE') {
   return Object.assign(new TypeError(message), { code });
 }
 
+const SUBJECT_MAX = 200; // characters of what was refused that a message shows
+
+const shortened = (subject) => (subject.length <= SUBJECT_MAX ? subject : `${subject.slice(0, SUBJECT_MAX)}…`);
+
 /**
  * The error that stands for a code of the core.
  *
@@ -218,7 +222,7 @@ export function coreError(number, details = {}) {
   const entry = ERRORS[number];
   if (entry === undefined) return Object.assign(new Error(`unknown error ${number}`), { code: 'ERR_HTTP_HOST_FAULT' });
   const text = entry.text.replace('%u', String(details.limit ?? ''));
-  const message = details.subject === undefined ? text : `${text}: ${details.subject}`;
+  const message = details.subject === undefined ? text : `${text}: ${shortened(details.subject)}`;
   switch (entry.class) {
     case 'IncompleteRead':
       return new IncompleteRead(details.partial ?? Buffer.alloc(0), details.expected ?? null, {

@@ -223,6 +223,7 @@ test('refused arguments are TypeErrors with a code, and put nothing on the wire'
   }
   await assert.rejects(connection.request('GET', '/ x'), InvalidURL);
   await assert.rejects(connection.request('GET', 'http://user:secret@h/'), InvalidURL);
+  await assert.rejects(connection.request('GET', '/', null, { X: 'a'.repeat(300_000) }), ({ message }) => message.length < 400);
   assert.equal(peer.received, '');
   await connection.request('GET', '/');
   assert.equal(peer.received, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
