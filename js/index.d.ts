@@ -754,6 +754,8 @@ export interface OperationError {
   bytes_sent?: number;
   /** Bytes of the response that were received. */
   bytes_received?: number;
+  /** Bytes of the body that were received and not given, where there are any. */
+  partial?: Buffer;
   /** Can the request be sent again: `'yes'` when no byte of it can have been acted on, `'no'` when it was answered. */
   retry_safe?: 'yes' | 'no' | 'unknown';
 }

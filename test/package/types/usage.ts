@@ -259,7 +259,8 @@ export function errors(caught: unknown): void {
     console.log(caught.version.trim());
   } else if (caught instanceof TimeoutError) {
     const phase: TimeoutPhase = caught.phase;
-    console.log(phase, caught.limit.toFixed(), caught.elapsed.toFixed(), caught.code.trim());
+    const rest: Buffer | undefined = caught.partial;
+    console.log(rest, phase, caught.limit.toFixed(), caught.elapsed.toFixed(), caught.code.trim());
   } else if (caught instanceof TunnelError) {
     console.log(caught.status.toFixed(), caught.reason.trim(), caught.code.trim());
   } else if (caught instanceof HTTPException) {
