@@ -4,7 +4,7 @@
 
 import { listFields } from './core.js';
 import * as diagnostics from './diagnostics.js';
-import { argumentError } from './errors.js';
+import { argumentError, IncompleteRead } from './errors.js';
 import { abortedOf } from './exchange.js';
 import {
   CHUNKED,
@@ -232,7 +232,8 @@ export class HTTPResponse {
   peek(n = -1) {
     return this.#begin(() => {
       const wanted = amount(n);
-      if (this.#error !== null) return nothing();
+      if (this.#error instanceof IncompleteRead) return nothing();
+      if (this.#error !== null) throw this.#error;
       return this.#whenAvailable(
         wanted === 0 ? -1 : wanted,
         nothing,
@@ -240,7 +241,10 @@ export class HTTPResponse {
           const run = this.#channel.peek();
           return Buffer.from(wanted < 0 ? run : run.subarray(0, wanted));
         },
-        nothing,
+        () => {
+          if (this.#channel.failure() instanceof IncompleteRead) return nothing();
+          throw this.#failure(nothing);
+        },
       );
     });
   }
@@ -265,10 +269,14 @@ export class HTTPResponse {
     const most = amount(hint);
     const lines = [];
     let total = 0;
-    for await (const line of this) {
-      lines.push(line);
-      total += line.length;
-      if (most > 0 && total >= most) break;
+    try {
+      for await (const line of this) {
+        lines.push(line);
+        total += line.length;
+        if (most > 0 && total >= most) break;
+      }
+    } catch (error) {
+      throw withLines(error, lines);
     }
     return lines;
   }
@@ -623,6 +631,16 @@ export class HTTPResponse {
     };
     return step();
   }
+}
+
+/** An error that lines were read before, which nobody was given. */
+function withLines(error, lines) {
+  const partial = Buffer.concat([...lines, error?.partial ?? nothing()]);
+  if (partial.length === 0 || !Object.isExtensible(error) || error.retry_safe === undefined) return error;
+  if (!(error instanceof IncompleteRead)) return Object.assign(error, { partial });
+  const { expected, cause, phase, host, port, bytes_sent, bytes_received, retry_safe } = error;
+  const about = { phase, host, port, bytes_sent, bytes_received, retry_safe };
+  return Object.assign(new IncompleteRead(partial, expected, { cause }), about);
 }
 
 function asTarget(view) {
