@@ -110,6 +110,8 @@ export class Channel {
   #closed = false;
   #sentBefore = 0;
   #receivedBefore = 0;
+  #sentUntil = 0; // when the transport was let go
+  #receivedUntil = 0;
   #timer = null; // one for all who wait, set when somebody does
   #timerDue = 0;
 
@@ -138,6 +140,8 @@ export class Channel {
   /** Lets go of the transport without closing it. */
   detach() {
     const { transport } = this;
+    this.#sentUntil = transport.bytesSent;
+    this.#receivedUntil = transport.bytesReceived;
     this.core.host.remove(this.#handle);
     this.transport = null;
     transport.onreadable = () => {};
@@ -159,12 +163,12 @@ export class Channel {
 
   /** Bytes sent since the request began. */
   get bytesSent() {
-    return (this.transport?.bytesSent ?? 0) - this.#sentBefore;
+    return (this.transport?.bytesSent ?? this.#sentUntil) - this.#sentBefore;
   }
 
   /** Bytes received since the request began. */
   get bytesReceived() {
-    return (this.transport?.bytesReceived ?? 0) - this.#receivedBefore;
+    return (this.transport?.bytesReceived ?? this.#receivedUntil) - this.#receivedBefore;
   }
 
   /** Is the transport there, and can another request go out on it? */
@@ -457,7 +461,7 @@ export class Channel {
       if (waiter === null || waiter.limits.seconds === null) continue;
       const due = Math.max(waiter.started, this.lastActivity) + waiter.limits.seconds * 1000;
       if (due - now < 1) {
-        this.fail(new TimeoutError(waiter.phase, waiter.limits.seconds, (now - waiter.started) / 1000));
+        this.abort(new TimeoutError(waiter.phase, waiter.limits.seconds, (now - waiter.started) / 1000));
         return;
       }
       next = Math.min(next, due);
@@ -481,14 +485,14 @@ export class Channel {
     };
     piece.then(
       (value) => settle({ value }),
-      (error) => settle({ error }),
+      (error) => settle({ failed: true, error }),
     );
     const step = () => {
       if (outcome !== null) return outcome;
       return this.answered ? { value: undefined } : undefined;
     };
-    const { value, error } = await this.sending('send', { seconds: null, signals: limits.signals }, step);
-    if (error !== undefined) throw error;
+    const { value, failed, error } = await this.sending('send', { seconds: null, signals: limits.signals }, step);
+    if (failed) throw error;
     return value;
   }
 

@@ -92,7 +92,10 @@ export class HTTPConnection {
   #held = { channel: null };
   #exchange = null; // the request that was begun last
   #response = null; // the last one, as long as it can be open
+  #opening = null; // the attempt to connect, as a promise
   #connecting = null; // how to end an attempt to connect
+  #closings = 0; // how often the channel was closed
+  #sending = null; // settled when the last send() is over
   #progress = null; // the exchange that connects
   #tunnel = null;
   #tunnelResponse = null;
@@ -261,10 +264,21 @@ export class HTTPConnection {
    *
    * @returns {Promise<void>}
    */
-  async connect() {
+  connect() {
+    if (this.#opening === null) {
+      const opening = this.#open().finally(() => {
+        if (this.#opening === opening) this.#opening = null;
+      });
+      this.#opening = opening;
+    }
+    return this.#opening;
+  }
+
+  async #open() {
     if (this.sock !== null) this.close();
     const progress = this.#progress ?? { phase: 'connect', failed: false, lookup: null, connect: null, tls: null };
     this.#progress = null;
+    const closings = this.#closings;
     let transport;
     try {
       const plan = this.#plan(progress.waits ?? this.#waitsFor(null));
@@ -276,6 +290,10 @@ export class HTTPConnection {
       if (progress !== this.#exchange) this.#tell(described); // or the request that connects does
       throw described;
     }
+    if (closings !== this.#closings) {
+      transport.destroy();
+      throw new NotConnected('the connection was closed');
+    }
     this.#attach(transport);
     this.#security = transport.security;
     if (diagnostics.opened.hasSubscribers) {
@@ -286,6 +304,7 @@ export class HTTPConnection {
   /** Closes the connection. Safe at any time; what is pending rejects with `NotConnected`. */
   close() {
     this.#connecting?.(new NotConnected('the connection was closed'));
+    this.#opening = null;
     const response = this.#response;
     this.#response = null;
     this.#security = null;
@@ -300,6 +319,7 @@ export class HTTPConnection {
    * @throws {ImproperConnectionState} when the connection is not at that point
    */
   detach() {
+    if (this.#response?.isclosed()) this.#response = null;
     const channel = this.#channel;
     const switched = channel?.phase === PHASE_TUNNEL && this.#state === IDLE;
     const inTunnel = this.#tunnel !== null && this.#state === IDLE && this.#response === null && channel?.usable;
@@ -336,6 +356,7 @@ export class HTTPConnection {
     try {
       described = describeBody(body, this.blocksize);
       const fields = flatHeaders(headers);
+      this.#checkOpenable();
       exchange = this.#start(method, url, options);
       if (described.repeatable) exchange.replay = described;
       const flags = options === NO_OPTIONS ? 0 : this.#optionsOfRequest(exchange, described, options);
@@ -424,6 +445,22 @@ export class HTTPConnection {
   async send(data) {
     const body = describeBody(data, this.blocksize);
     if (body.kind === BODY_NONE) throw argumentError('there is nothing to send: data is null', 'ERR_INVALID_ARG_TYPE');
+    const before = this.#sending;
+    let over;
+    this.#sending = new Promise((resolve) => {
+      over = resolve;
+    });
+    const closings = this.#closings;
+    if (before !== null) await before;
+    try {
+      if (closings !== this.#closings) throw new NotConnected('the connection was closed');
+      await this.#sendNow(data, body);
+    } finally {
+      over();
+    }
+  }
+
+  async #sendNow(data, body) {
     if (this.sock === null) {
       this.#checkOpenable();
       await this.connect();
@@ -527,6 +564,7 @@ export class HTTPConnection {
 
   /** Closes the channel. */
   #drop() {
+    this.#closings++;
     const channel = this.#channel;
     this.#channel = null;
     this.#held.channel = null;
@@ -555,6 +593,7 @@ export class HTTPConnection {
   /** Closes the channel after an error. @returns the error, described */
   #failed(channel, error, phase) {
     const described = this.#described(error, channel, phase);
+    if (isOurs(error)) channel.error ??= error; // for who else waits on it
     if (this.#channel === channel) {
       this.#response = null;
       this.#drop();
@@ -602,7 +641,6 @@ export class HTTPConnection {
       throw argumentError(`the URL must be a string, not ${kindOf(url)}`, 'ERR_INVALID_ARG_TYPE');
     }
     if (this.#state !== IDLE || this.#connecting !== null) throw new CannotSendRequest(STATES[this.#state]);
-    this.#checkOpenable();
     const waits = this.#waitsFor(checkSignal(options?.signal));
     const deadline = checkSeconds('deadline', options?.deadline ?? this.deadline);
     if (this.#response?.isclosed()) this.#response = null;
@@ -617,7 +655,7 @@ export class HTTPConnection {
   }
 
   #checkOpenable() {
-    if (!this.auto_open && this.sock === null) throw new NotConnected('the connection is closed, and auto_open is 0');
+    if (!this.auto_open && !this.#channel?.usable) throw new NotConnected('the connection is closed, and auto_open is 0');
   }
 
   /** Does the first step of a request on the channel, which is made when there is none. */
@@ -747,11 +785,13 @@ export class HTTPConnection {
   /** Sends what is staged, and the body. */
   async #send(exchange, body) {
     let channel = this.#channel;
+    let phase = 'connect';
     const { debuglevel } = this;
     const limits = exchange.waits.send;
     try {
       abortedOf(limits.signals)?.throwIfAborted();
       channel = await this.#connected(channel, exchange);
+      phase = 'send';
       this.#departs(channel, exchange);
       if (debuglevel > 0) print(`send: ${reprBytes(channel.core.staged())}`);
       const { socket } = channel.transport;
@@ -778,7 +818,7 @@ export class HTTPConnection {
         await this.#repeat(exchange);
         return;
       }
-      throw this.#failed(channel, error, channel.transport === null ? 'connect' : 'send');
+      throw this.#failed(channel, error, phase);
     }
   }
 
@@ -787,6 +827,7 @@ export class HTTPConnection {
     let current = channel;
     if (current.transport !== null && !(await this.#alive(current))) {
       if (channel.abandoned) throw channel.failure();
+      if (!this.auto_open) throw new NotConnected('the connection was closed by the server, and auto_open is 0');
       this.#restage(exchange);
       current = this.#channel;
     }
