@@ -3,6 +3,8 @@
 // A channel: one porthole_conn of the core and the transport it speaks over, with whoever waits for either. It belongs to
 // an HTTPConnection, and to the response alone when that response will close the connection.
 
+import { Buffer } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
 import { Core } from './core.js';
 import { NotConnected, TimeoutError } from './errors.js';
 import { abortedOf } from './exchange.js';
@@ -38,10 +40,12 @@ import {
   VIEW_STATUS,
 } from './generated/abi.js';
 import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/errors.js';
-import { after } from './timer.js';
+import { after, unwatch, watch } from './timer.js';
 
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
 const KEEP_ALIVE_MARGIN = 1000;
+/** Bodies up to so many bytes are copied faster by a loop than by a call. */
+const SHORT = 256;
 /** Reads bypass the guest when so many body bytes are due, and the reader's memory is as large … */
 const DIRECT_MIN = 64 * 1024;
 /** … as long as it has so much room left. */
@@ -96,6 +100,10 @@ export class Channel {
   awaited = null;
   /** The core's connection. */
   core;
+  // As one that is watched by timer.js: for all who wait.
+  due = Number.POSITIVE_INFINITY;
+  nextWatched = null;
+  previousWatched = null;
 
   #handle = 0;
   #receiver = null; // who waits for something to be received
@@ -112,8 +120,6 @@ export class Channel {
   #receivedBefore = 0;
   #sentUntil = 0; // when the transport was let go
   #receivedUntil = 0;
-  #timer = null; // one for all who wait, set when somebody does
-  #timerDue = 0;
 
   /** @param {Record<string, number> | null} limits */
   constructor(limits) {
@@ -408,7 +414,8 @@ export class Channel {
     const waiter = { phase, limits, step, resolve, reject, started: 0, onabort: null };
     if (limits.seconds !== null) {
       waiter.started = performance.now();
-      this.#arm(waiter.started + limits.seconds * 1000, waiter.started);
+      const due = waiter.started + limits.seconds * 1000;
+      if (due < this.due) watch(this, due, waiter.started);
     }
     if (limits.signals.length > 0) {
       waiter.onabort = ({ target }) => this.abort(target.reason);
@@ -427,36 +434,19 @@ export class Channel {
     const waiter = this.#receiver;
     this.#receiver = null; // a step that fails closes the channel, which tells those who wait
     if (waiter !== null && !run(waiter)) this.#receiver = waiter;
-    else if (this.#sender === null) this.#disarm();
+    else if (this.#sender === null) unwatch(this);
   }
 
   #runSender() {
     const waiter = this.#sender;
     this.#sender = null;
     if (waiter !== null && !run(waiter)) this.#sender = waiter;
-    else if (this.#receiver === null) this.#disarm();
+    else if (this.#receiver === null) unwatch(this);
   }
 
-  #disarm() {
-    if (this.#timer === null) return;
-    clearTimeout(this.#timer);
-    this.#timer = null;
-  }
-
-  /** Sees to it that somebody looks at the time when it is due. */
-  #arm(due, now) {
-    if (this.#timer !== null) {
-      if (this.#timerDue <= due) return;
-      clearTimeout(this.#timer);
-    }
-    this.#timerDue = due;
-    this.#timer = after(due - now, () => this.#expire());
-  }
-
-  #expire() {
-    const now = performance.now();
+  /** The time of somebody who waits has come, unless something moved meanwhile. @param {number} now */
+  expire(now) {
     let next = Number.POSITIVE_INFINITY;
-    this.#timer = null;
     for (const waiter of [this.#receiver, this.#sender]) {
       if (waiter === null || waiter.limits.seconds === null) continue;
       const due = Math.max(waiter.started, this.lastActivity) + waiter.limits.seconds * 1000;
@@ -466,7 +456,7 @@ export class Channel {
       }
       next = Math.min(next, due);
     }
-    if (next < Number.POSITIVE_INFINITY) this.#arm(next, now);
+    if (next < Number.POSITIVE_INFINITY) watch(this, next, now);
   }
 
   /**
@@ -521,6 +511,24 @@ export class Channel {
     }
     if (done > 0 && this.#stalled) this.#unstall();
     return done;
+  }
+
+  /**
+   * A copy of all body bytes at hand, when no more will come: `finish` has to follow, which drops them in the core.
+   *
+   * @returns {Buffer}
+   */
+  takeRest() {
+    const { rx, view } = this.core;
+    const size = this.available;
+    const bytes = Buffer.allocUnsafe(size);
+    if (view[VIEW_BODY_LENGTH] === size && size <= SHORT) {
+      const from = view[VIEW_BODY];
+      for (let i = 0; i < size; i++) bytes[i] = rx[from + i];
+    } else {
+      this.read(bytes, 0, size);
+    }
+    return bytes;
   }
 
   /** The first run of body bytes, in the core's memory: to look at, not to keep. */
@@ -640,7 +648,7 @@ export class Channel {
     this.abandoned = true;
     if (this.#receiver !== null || this.#sender !== null) this.fail(new NotConnected('the connection was closed'));
     this.#closed = true;
-    this.#disarm();
+    unwatch(this);
     if (this.transport !== null) {
       const transport = this.detach();
       transport.destroy();

@@ -2,6 +2,7 @@
 //
 // HTTPConnection: Python's http.client.HTTPConnection over Node's sockets.
 
+import { performance } from 'node:perf_hooks';
 import { Transport } from '../bindings/node/transport.js';
 import { describeBody } from './body.js';
 import { Channel } from './channel.js';
@@ -65,6 +66,7 @@ import { drained, eachPiece, flush, sendBody, sendPiece, sendRaw } from './uploa
 
 const DONE = Promise.resolve();
 const NO_OPTIONS = Object.freeze({});
+const NO_FIELDS = Object.freeze([]);
 const STATES = ['Idle', 'Request-started', 'Request-sent'];
 /** A kept-alive connection that rested longer than this many milliseconds is looked at before it is used again. */
 const PROBE_AFTER = 5;
@@ -355,12 +357,15 @@ export class HTTPConnection {
     let exchange;
     try {
       described = describeBody(body, this.blocksize);
-      const fields = flatHeaders(headers);
+      const fields = headers === NO_OPTIONS ? NO_FIELDS : flatHeaders(headers);
       this.#checkOpenable();
       exchange = this.#start(method, url, options);
       if (described.repeatable) exchange.replay = described;
-      const flags = options === NO_OPTIONS ? 0 : this.#optionsOfRequest(exchange, described, options);
-      this.#stage(exchange, (core) => core.request(method, url, fields, described.kind, described.size, flags));
+      exchange.fields = fields;
+      exchange.kind = described.kind;
+      exchange.size = described.size;
+      if (options !== NO_OPTIONS) exchange.flags = this.#optionsOfRequest(exchange, described, options);
+      this.#stage(exchange);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -396,7 +401,8 @@ export class HTTPConnection {
   putrequest(method, url, options = NO_OPTIONS) {
     const flags = (options?.skip_host ? SKIP_HOST : 0) | (options?.skip_accept_encoding ? SKIP_ACCEPT_ENCODING : 0);
     const exchange = this.#start(method, url, NO_OPTIONS);
-    this.#stage(exchange, (core) => core.putrequest(method, url, flags));
+    exchange.steps = [(core) => core.putrequest(method, url, flags)];
+    this.#stage(exchange);
   }
 
   /**
@@ -658,11 +664,11 @@ export class HTTPConnection {
     if (!this.auto_open && !this.#channel?.usable) throw new NotConnected('the connection is closed, and auto_open is 0');
   }
 
-  /** Does the first step of a request on the channel, which is made when there is none. */
-  #stage(exchange, step) {
+  /** Stages a request that begins on the channel, which is made when there is none. */
+  #stage(exchange) {
     const channel = this.#useChannel();
     this.#prepareChannel(channel, exchange);
-    this.#addStep(exchange, step);
+    exchange.stage(channel.core);
     exchange.channel = channel;
     channel.beginRequest();
     this.#exchange = exchange;
@@ -680,8 +686,7 @@ export class HTTPConnection {
 
   #addStep(exchange, step) {
     step(this.#channel.core);
-    if (exchange.steps === null) exchange.steps = [step];
-    else exchange.steps.push(step);
+    exchange.steps.push(step);
   }
 
   /** Tells the channel for whom it is. */
@@ -706,13 +711,12 @@ export class HTTPConnection {
       this.debuglevel <= 0 &&
       this.#exchange.waits.send.signals.length === 0 &&
       !channel.transport.full &&
-      this.#rested(channel) < PROBE_AFTER
+      this.#rested(channel, this.#exchange.started) < PROBE_AFTER
     );
   }
 
   /** For how many milliseconds nothing was received; Infinity when the server said that it closes such a connection. */
-  #rested(channel) {
-    const now = performance.now();
+  #rested(channel, now) {
     return now < channel.keptUntil ? now - channel.lastActivity : Number.POSITIVE_INFINITY;
   }
 
@@ -847,19 +851,17 @@ export class HTTPConnection {
 
   /** Stages a request once more, on a channel that is not connected. */
   #restage(exchange) {
-    const { steps } = exchange;
     exchange.channel = null; // it goes on
     this.#drop();
     const channel = this.#useChannel();
     this.#prepareChannel(channel, exchange);
     exchange.channel = channel;
-    exchange.steps = null;
-    for (const step of steps) this.#addStep(exchange, step);
+    exchange.stage(channel.core);
   }
 
   /** Looks at a connection that rested: whatever came in meanwhile is seen when the event loop has turned. */
   async #alive(channel) {
-    const rested = this.#rested(channel);
+    const rested = this.#rested(channel, performance.now());
     if (rested === Number.POSITIVE_INFINITY) return false;
     if (channel.usable && rested >= PROBE_AFTER) {
       await new Promise((resolve) => setImmediate(setImmediate, resolve));

@@ -6,6 +6,7 @@
 // slots of one connection each with its buffers. Pages that nobody touched take no room. When all slots are taken, another
 // instance is made.
 
+import { Buffer } from 'node:buffer';
 import { Host } from '../bindings/node/host.js';
 import { argumentError, coreError } from './errors.js';
 import {
@@ -61,6 +62,9 @@ const DEFAULTS = Object.freeze({
   body: Infinity,
 });
 
+/** Strings up to this length are written faster by a loop than by a call. */
+const SHORT = 64;
+
 /** A string with a character that ISO-8859-1 lacks. */
 const wide = /[^\0-\xff]/;
 const allWide = /[^\0-\xff]/g;
@@ -108,6 +112,28 @@ class Instance {
     if (text.length > this.textSize) throw coreError(codes.REQUEST_TOO_LARGE, { limit: TX_SIZE });
     this.bytes.latin1Write(text, this.text);
     return this.text;
+  }
+
+  /**
+   * Writes a string into the scratch area. Characters that ISO-8859-1 lacks become U+00FF: the core refuses that where only
+   * ASCII may stand; values were looked at before.
+   *
+   * @returns {number} where it ends
+   */
+  writePart(text, at) {
+    const { length } = text;
+    const end = at + length;
+    if (end > this.text + this.textSize) throw coreError(codes.REQUEST_TOO_LARGE, { limit: TX_SIZE });
+    if (length > SHORT) {
+      this.bytes.latin1Write(wide.test(text) ? text.replace(allWide, '\xff') : text, at);
+      return end;
+    }
+    const { bytes } = this;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      bytes[at + i] = code < 0xff ? code : 0xff;
+    }
+    return end;
   }
 }
 
@@ -279,37 +305,36 @@ export class Core {
   }
 
   /**
-   * Writes strings into the scratch area, and their addresses and lengths into its table: as porthole_field when they are
-   * names and values in turn, as porthole_span when they are values only.
+   * Writes strings into the scratch area, and the addresses and lengths of `parts` into its table: as porthole_field when
+   * they are names and values in turn, as porthole_span when they are values only.
    *
-   * @param {string} before text that goes before them
+   * @param {string} first text that goes before them
+   * @param {string} second … and behind the first
    * @param {string[]} parts
    */
-  #write(before, parts) {
-    const { words, table, text } = this.#instance;
+  #write(first, second, parts) {
+    const instance = this.#instance;
+    const { words } = instance;
     if (parts.length * 8 > TABLE_SIZE) throw coreError(codes.REQUEST_TOO_LARGE, { limit: TX_SIZE });
-    let all = before;
-    let word = table >> 2;
-    let at = text + before.length;
+    let at = instance.writePart(first, instance.text);
+    at = instance.writePart(second, at);
+    let word = instance.table >> 2;
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i];
       words[word++] = at;
       words[word++] = part.length;
-      at += part.length;
-      all += part;
+      at = instance.writePart(part, at);
     }
-    // The core refuses U+00FF where only ASCII may stand; values were looked at before.
-    this.#instance.writeText(wide.test(all) ? all.replace(allWide, '\xff') : all);
   }
 
   /** Writes headers: name, value, name, value, … */
-  #writeFields(before, headers) {
+  #writeFields(first, second, headers) {
     for (let i = 1; i < headers.length; i += 2) {
       if (wide.test(headers[i])) {
         throw coreError(codes.WIDE_HEADER_VALUE, { subject: JSON.stringify(`${headers[i - 1]}: ${headers[i]}`) });
       }
     }
-    this.#write(before, headers);
+    this.#write(first, second, headers);
   }
 
   #refused(error, method, url, headers) {
@@ -319,7 +344,7 @@ export class Core {
   /** porthole_conn_request. @param {string[]} headers name, value, … */
   request(method, url, headers, body, size, flags) {
     const { table, text } = this.#instance;
-    this.#writeFields(method + url, headers);
+    this.#writeFields(method, url, headers);
     const error = this.exports.porthole_conn_request(
       this.address,
       text,
@@ -339,7 +364,7 @@ export class Core {
   /** porthole_conn_putrequest */
   putrequest(method, url, flags) {
     const { text } = this.#instance;
-    this.#write(method + url, []);
+    this.#write(method, url, []);
     const error = this.exports.porthole_conn_putrequest(
       this.address,
       text,
@@ -357,7 +382,7 @@ export class Core {
     if (values.some(isWide)) {
       throw coreError(codes.WIDE_HEADER_VALUE, { subject: JSON.stringify(`${name}: ${values.join(', ')}`) });
     }
-    this.#write(name, values);
+    this.#write(name, '', values);
     const error = this.exports.porthole_conn_putheader(
       this.address,
       this.#instance.text,
@@ -388,7 +413,7 @@ export class Core {
 
   /** porthole_conn_check_trailers @throws for one that can't be sent */
   checkTrailers(trailers) {
-    this.#writeFields('', trailers);
+    this.#writeFields('', '', trailers);
     const error = this.exports.porthole_conn_check_trailers(this.address, this.#instance.table, trailers.length >> 1);
     if (error !== 0) throw this.#refused(error, '', '', trailers);
   }
@@ -396,7 +421,7 @@ export class Core {
   /** porthole_conn_tunnel */
   tunnel(host, port, headers) {
     const { table, text } = this.#instance;
-    this.#writeFields(host, headers);
+    this.#writeFields(host, '', headers);
     const error = this.exports.porthole_conn_tunnel(this.address, text, host.length, port, table, headers.length >> 1);
     if (error !== 0) throw this.#refused(error, '', `${host}:${port}`, headers);
   }
@@ -409,7 +434,7 @@ export class Core {
 
   /** porthole_conn_body_end */
   bodyEnd(trailers) {
-    this.#writeFields('', trailers);
+    this.#writeFields('', '', trailers);
     const error = this.exports.porthole_conn_body_end(this.address, this.#instance.table, trailers.length >> 1);
     if (error !== 0) throw this.#refused(error, '', '', trailers);
   }

@@ -3,6 +3,7 @@
 // An exchange: one request and its response, with what is known of both: when things happened, how long they may take,
 // what can abort them, and what is needed to send the request again.
 
+import { performance } from 'node:perf_hooks';
 import { after } from './timer.js';
 
 /** @param {AbortSignal[]} signals @returns {AbortSignal | undefined} the one that is aborted */
@@ -24,7 +25,13 @@ export function abortedOf(signals) {
  */
 
 export class Exchange {
-  /** What was staged, to be staged again on another channel. @type {Array<(core: import('./core.js').Core) => void>} */
+  /** Headers of `request`: name, value, …; null when the request is made step by step. @type {string[] | null} */
+  fields = null;
+  /** What the core has to know of the body, see `Body`, and of the options. */
+  kind = 0;
+  size = 0;
+  flags = 0;
+  /** The steps of a request that is made step by step. @type {Array<(core: import('./core.js').Core) => void> | null} */
   steps = null;
   /** The body, when it can be sent once more. @type {import('./body.js').Body | null} */
   replay = null;
@@ -63,6 +70,13 @@ export class Exchange {
     this.method = method;
     this.url = url;
     this.waits = waits;
+  }
+
+  /** Stages all of it that is known so far. @param {import('./core.js').Core} core */
+  stage(core) {
+    const { steps } = this;
+    if (steps === null) core.request(this.method, this.url, this.fields, this.kind, this.size, this.flags);
+    else for (const step of steps) step(core);
   }
 
   /** Milliseconds from the start of the request. */

@@ -2,6 +2,7 @@
 //
 // HTTPResponse: the head, and the ways to read the body.
 
+import { Buffer } from 'node:buffer';
 import { listFields } from './core.js';
 import * as diagnostics from './diagnostics.js';
 import { argumentError, IncompleteRead } from './errors.js';
@@ -16,6 +17,8 @@ import {
   VIEW_FLAGS,
   VIEW_LEFT_HIGH,
   VIEW_LEFT_LOW,
+  VIEW_REASON,
+  VIEW_REASON_LENGTH,
   VIEW_STATUS,
   VIEW_TRAILER,
   VIEW_TRAILER_LENGTH,
@@ -53,7 +56,8 @@ export class HTTPResponse {
   #flags;
   #head;
   #fields;
-  #reason;
+  #reasonAt;
+  #reasonLength;
   #message = null;
   #trailers = null;
   #trailerText = '';
@@ -76,7 +80,8 @@ export class HTTPResponse {
     this.#flags = view[VIEW_FLAGS];
     this.#head = channel.takeHead();
     this.#fields = view[VIEW_FIELDS];
-    this.#reason = channel.reasonIn(this.#head);
+    this.#reasonAt = view[VIEW_REASON];
+    this.#reasonLength = view[VIEW_REASON_LENGTH];
     /** Keeps the connection from being collected while its response is read. @private */
     this._owner = owner;
     /** @private */
@@ -97,7 +102,7 @@ export class HTTPResponse {
 
   /** Reason phrase. */
   get reason() {
-    return this.#reason;
+    return this.#head.substring(this.#reasonAt, this.#reasonAt + this.#reasonLength);
   }
 
   /** Status code, under the name that urllib uses. */
@@ -168,9 +173,7 @@ export class HTTPResponse {
   read(amt = null) {
     if (amt === null && this.#free && this.#complete) {
       // All of it is there: the usual case for small bodies.
-      const size = this.#channel.available;
-      const bytes = Buffer.allocUnsafe(size);
-      this.#channel.read(bytes, 0, size);
+      const bytes = this.#channel.takeRest();
       this.#finish();
       return Promise.resolve(bytes);
     }

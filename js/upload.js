@@ -2,6 +2,7 @@
 //
 // Sending the body of a request, piece by piece, as long as the server has not answered.
 
+import { performance } from 'node:perf_hooks';
 import { print, reprBytes } from './debug.js';
 import { flatHeaders } from './headers.js';
 

@@ -11,6 +11,7 @@
 // time, also after the socket was paused. As every read asks for its buffer, none is filled twice. Where TLS goes around a
 // socket that is there already (in a tunnel, or over a Duplex) node:tls offers no `onread`: that is read as a stream.
 
+import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
