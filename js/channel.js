@@ -51,7 +51,7 @@ const DIRECT_MIN = 64 * 1024;
 /** … as long as it has so much room left. */
 const DIRECT_ROOM = 16 * 1024;
 /** What is read ahead of such a reader: only so much has to be copied, the rest goes straight to where it is wanted. */
-const LEAD = 16 * 1024;
+const LEAD = 4 * 1024;
 
 /**
  * An operation that waits.
