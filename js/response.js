@@ -230,7 +230,7 @@ export class HTTPResponse {
    * Looks at what is at hand without reading it, and waits only when nothing is.
    *
    * @param {number} [n] at most so many bytes
-   * @returns {Promise<Buffer>} empty at the end; never raises what ends the body
+   * @returns {Promise<Buffer>} empty at the end, also at that of a body that was cut off
    */
   peek(n = -1) {
     return this.#begin(() => {
@@ -238,7 +238,7 @@ export class HTTPResponse {
       if (this.#error instanceof IncompleteRead) return nothing();
       if (this.#error !== null) throw this.#error;
       return this.#whenAvailable(
-        wanted === 0 ? -1 : wanted,
+        wanted,
         nothing,
         () => {
           const run = this.#channel.peek();
@@ -657,7 +657,7 @@ function asTarget(view) {
 
 function decoderFor(charset) {
   try {
-    return new TextDecoder(charset ?? 'utf-8');
+    return new TextDecoder(charset?.replaceAll('_', '-').replace(/^latin-(?=\d)/, 'latin') ?? 'utf-8');
   } catch {
     return new TextDecoder();
   }

@@ -138,9 +138,17 @@ test('the head is there as in http.client', () =>
     },
   ));
 
-test('text() honours the charset of Content-Type', () =>
-  withResponse(reply('caf\xe9', { headers: ['Content-Type: text/plain; charset=iso-8859-1'] }), async (response) => {
-    assert.equal(await response.text(), 'café');
+for (const charset of ['iso-8859-1', 'latin-1', 'ISO_8859_1']) {
+  test(`text() honours the charset of Content-Type: ${charset}`, () =>
+    withResponse(reply('caf\xe9', { headers: [`Content-Type: text/plain; charset=${charset}`] }), async (response) => {
+      assert.equal(await response.text(), 'café');
+    }));
+}
+
+test('peek(0) gives nothing, and does not wait', () =>
+  withResponse('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n', async (response) => {
+    assert.equal((await response.peek(0)).length, 0);
+    response.close();
   }));
 
 test('what is returned is the caller\'s own memory', () =>
