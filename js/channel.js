@@ -81,6 +81,8 @@ export class Channel {
   abandoned = false;
   /** The error that ended the channel, if one did. @type {Error | undefined} */
   error;
+  /** Is that an error of the caller's own code? */
+  foreign = false;
   /** @type {import('../bindings/node/transport.js').Transport | null} */
   transport = null;
   /** What the authority of the core was set to. */
@@ -179,7 +181,8 @@ export class Channel {
 
   /** Is the transport there, and can another request go out on it? */
   get usable() {
-    return this.transport !== null && this.error === undefined && (this.core.view[VIEW_FLAGS] & UNUSABLE) === 0;
+    const { transport } = this;
+    return transport !== null && !transport.socket.destroyed && this.error === undefined && (this.core.view[VIEW_FLAGS] & UNUSABLE) === 0;
   }
 
   /** The state of the receiving side: PHASE_HEAD and so on. */
@@ -296,6 +299,7 @@ export class Channel {
       try {
         this.oninterim?.(this.takeHead());
       } catch (error) {
+        this.foreign = true;
         this.fail(error);
         return false;
       }

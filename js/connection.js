@@ -281,25 +281,28 @@ export class HTTPConnection {
     const progress = this.#progress ?? { phase: 'connect', failed: false, lookup: null, connect: null, tls: null };
     this.#progress = null;
     const closings = this.#closings;
+    let plan;
     let transport;
     try {
-      const plan = this.#plan(progress.waits ?? this.#waitsFor(null));
+      plan = this.#plan(progress.waits ?? this.#waitsFor(null));
       transport = await establish(plan, progress, (cancel) => {
         this.#connecting = cancel;
       });
     } catch (error) {
       const described = this.#described(error, null, progress.phase, progress.failed);
-      if (progress !== this.#exchange) this.#tell(described); // or the request that connects does
+      if (progress !== this.#exchange) this.#tell(described, null); // or the request that connects does
       throw described;
     }
     if (closings !== this.#closings) {
       transport.destroy();
       throw new NotConnected('the connection was closed');
     }
+    const { security } = transport;
+    if (security !== null && plan.peer !== undefined) security.certificate = plan.peer.recall(security.certificate);
     this.#attach(transport);
-    this.#security = transport.security;
+    this.#security = security;
     if (diagnostics.opened.hasSubscribers) {
-      diagnostics.opened.publish({ connection: this, socket: transport.socket, tls: transport.security });
+      diagnostics.opened.publish({ connection: this, socket: transport.socket, tls: security });
     }
   }
 
@@ -538,7 +541,7 @@ export class HTTPConnection {
     const signals = [this.#signal, signal].filter((one) => one !== null);
     const limit = (name) => ({ seconds: timeouts[name] === undefined ? this.#timeout : timeouts[name], signals });
     const waits = {
-      lookup: timeouts.lookup ?? null,
+      lookup: timeouts.lookup,
       connect: limit('connect'),
       tls: limit('tls'),
       send: limit('send'),
@@ -610,9 +613,9 @@ export class HTTPConnection {
     return described;
   }
 
-  #tell(error) {
+  #tell(error, request = this.#exchange) {
     if (diagnostics.failed.hasSubscribers) {
-      diagnostics.failed.publish({ connection: this, request: this.#exchange, error });
+      diagnostics.failed.publish({ connection: this, request, error });
     }
   }
 
@@ -621,7 +624,7 @@ export class HTTPConnection {
    * what a body source threw, refused arguments) stay as they are.
    */
   #described(error, channel, phase = 'receive', failed = error === channel?.error) {
-    if (!(failed || isOurs(error)) || typeof error !== 'object' || !Object.isExtensible(error)) return error;
+    if (channel?.foreign || !(failed || isOurs(error)) || typeof error !== 'object' || !Object.isExtensible(error)) return error;
     const signals = (this.#exchange?.waits ?? this.#waitsFor(null)).idle.signals;
     if (error.retry_safe !== undefined || abortedOf(signals)?.reason === error) return error;
     const sent = channel === null ? 0 : channel.bytesSent;

@@ -24,7 +24,8 @@ export function isDuplex(value) {
  * @property {string} host ASCII
  * @property {number} port
  * @property {number | null} timeout seconds, as `create_connection` is told
- * @property {{lookup: number | null, connect: number | null}} limits seconds; a look-up without one counts as connecting
+ * @property {{lookup: number | null | undefined, connect: number | null}} limits seconds, null for none; a look-up whose limit is
+ *   undefined counts as connecting
  * @property {[string, number] | null} source_address
  * @property {AbortSignal | null} signal
  * @property {string | null} socket_path
@@ -193,11 +194,11 @@ async function make(dial, attempt) {
   if (source_address !== null) [options.localAddress, options.localPort] = source_address;
   if (net.isIP(host) !== 0) return race([host], options, secured, attempt);
   progress.phase = 'lookup';
-  if (limits.lookup !== null) attempt.limit(limits.lookup);
+  if (limits.lookup !== undefined) attempt.limit(limits.lookup);
   const addresses = await lookUp(host, dial.lookup ?? dns.lookup);
   progress.lookup = performance.now();
   progress.phase = 'connect';
-  if (limits.lookup !== null) attempt.limit(limits.connect);
+  if (limits.lookup !== undefined) attempt.limit(limits.connect);
   return race(inTurn(addresses, source_address), options, secured, attempt);
 }
 

@@ -15,7 +15,7 @@ export function abortedOf(signals) {
  * How long the operations of an exchange may wait, and what can end them.
  *
  * @typedef {object} Waits
- * @property {number | null} lookup seconds; null where a look-up counts as connecting
+ * @property {number | null | undefined} lookup seconds, null for no limit; undefined where a look-up counts as connecting
  * @property {import('./channel.js').Limits} connect
  * @property {import('./channel.js').Limits} tls
  * @property {import('./channel.js').Limits} send

@@ -22,7 +22,7 @@ export class HTTPSConnection extends HTTPConnection {
 
   #context;
   #checkHostname;
-  #sessions = { last: null }; // { name, settings, data }, to be resumed; the socket holds this, and not the connection
+  #sessions = { last: null, certificate: undefined }; // of earlier connections; the socket holds this, and not the connection
 
   /**
    * @param {string} host
@@ -88,6 +88,11 @@ export class HTTPSConnection extends HTTPConnection {
       settings: known ? { session: session.data, ...settings } : settings,
       onsession: (data) => {
         sessions.last = { name, settings: { ...settings }, data };
+      },
+      // A resumed session comes without the certificate: that of the handshake before counts for it.
+      recall: (certificate) => {
+        if (certificate !== undefined) sessions.certificate = certificate;
+        return sessions.certificate;
       },
     };
   }

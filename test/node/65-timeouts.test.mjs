@@ -238,8 +238,10 @@ test('a name that is looked up within the time for connecting has its own time o
   const lookup = (_name, _options, done) => void setTimeout(done, 150, null, [{ address: '127.0.0.1', family: 4 }]);
   const slow = new HTTPConnection('a.example', port, { lookup, timeouts: { connect: 0.1 } });
   await assertRejects(slow.connect(), 0.1, { name: 'TimeoutError', phase: 'lookup', limit: 0.1 });
-  const own = new HTTPConnection('a.example', port, { lookup, timeouts: { connect: 0.1, lookup: 1 } });
-  await own.connect();
-  own.close();
+  for (const time of [1, null]) {
+    const own = new HTTPConnection('a.example', port, { lookup, timeouts: { connect: 0.1, lookup: time } });
+    await own.connect();
+    own.close();
+  }
   server.close();
 });

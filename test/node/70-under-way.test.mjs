@@ -3,6 +3,7 @@
 // What ends, or begins, while something else is under way: what everyone who waits is told, and what is left behind.
 
 import assert from 'node:assert/strict';
+import diagnostics from 'node:diagnostics_channel';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection, IncompleteRead, NotConnected, RemoteDisconnected, TimeoutError } from '../../js/index.js';
@@ -220,3 +221,45 @@ test('with auto_open 0 putrequest and putheader only buffer', async () => {
   await assert.rejects(connection.endheaders(), NotConnected);
   connection.close();
 });
+
+test('a socket that was destroyed at rest is replaced', () =>
+  withConnection(
+    () => OK,
+    async (connection, { connections }) => {
+      await (await responseOf(connection)).read();
+      connection.sock.destroy();
+      await (await responseOf(connection)).read();
+      assert.equal(connections(), 2);
+    },
+  ));
+
+test('what on_informational throws is given as it is', () => {
+  const thrown = Object.assign(new Error('mine'), { code: 'MINE', syscall: 'mine' });
+  const on_informational = () => {
+    throw thrown;
+  };
+  return withConnection(
+    () => 'HTTP/1.1 103 Early Hints\r\n\r\n',
+    async (connection) => {
+      await assert.rejects(responseOf(connection), (error) => error === thrown);
+      assert.deepEqual(Object.keys(thrown), ['code', 'syscall']);
+    },
+    { on_informational },
+  );
+});
+
+test('porthole:error tells of no request when a connect() by itself fails after one', () =>
+  withConnection(
+    () => OK,
+    async (connection) => {
+      await (await responseOf(connection)).read();
+      connection.close();
+      connection.port = 1;
+      const told = [];
+      const listen = ({ request }) => told.push(request);
+      diagnostics.subscribe('porthole:error', listen);
+      await assert.rejects(connection.connect(), { code: 'ECONNREFUSED' });
+      diagnostics.unsubscribe('porthole:error', listen);
+      assert.deepEqual(told, [null]);
+    },
+  ));

@@ -218,7 +218,9 @@ for (const [name, start] of Object.entries(SERVERS)) {
         const reused = [];
         for (let count = 0; count < 3; count += 1) {
           await checkPage(conn);
-          reused.push(conn.tls_info().reused);
+          const info = conn.tls_info();
+          reused.push(info.reused);
+          assert.match(info.peer_certificate.subjectaltname, /DNS:/);
           conn.close();
         }
         assert.deepEqual(reused, [false, true, true], version);
