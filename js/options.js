@@ -28,15 +28,24 @@ export function hostAndPort(host, port, defaultPort) {
     throw new InvalidURL(`the host is a name or an address, and no URL: ${JSON.stringify(host)}`);
   }
   const given = port !== null && port !== undefined;
+  if (given && /^(\[.*\]|[^:[\]]+):\d*$/.test(host)) {
+    throw new InvalidURL(`the host names a port beside the port ${portText(port)}: ${JSON.stringify(host)}`);
+  }
   const split = splitHost(host, given);
   const encoded = asciiHost(split.host);
   if (encoded !== split.host) splitHost(encoded, true);
   if (!given) return { host: split.host, port: split.port ?? defaultPort };
   const number = typeof port === 'number' || (typeof port === 'string' && /^\d+$/.test(port)) ? Number(port) : Number.NaN;
   if (!Number.isInteger(number) || number < 0 || number > 65535) {
-    throw coreError(BAD_PORT, { subject: typeof port === 'string' ? JSON.stringify(port) : kindOf(port) });
+    throw coreError(BAD_PORT, { subject: portText(port) });
   }
   return { host: split.host, port: number };
+}
+
+/** What was given as a port, for a message. */
+function portText(port) {
+  if (typeof port === 'object') return kindOf(port);
+  return typeof port === 'string' ? JSON.stringify(port) : String(port);
 }
 
 /** @returns {object} the options @throws {TypeError} */

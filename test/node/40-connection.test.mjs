@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import {
   CannotSendHeader,
   HTTPConnection,
@@ -66,8 +67,12 @@ test('bad hosts, ports and options are refused at once', () => {
     ['h', 'x'],
     ['h', Number.NaN],
     ['h', 80n],
+    ['h', Symbol('80')],
   ]) {
-    assert.throws(() => new HTTPConnection(...args), InvalidURL, args.join(' '));
+    assert.throws(() => new HTTPConnection(...args), InvalidURL, inspect(args));
+  }
+  for (const host of ['h:80', 'h:', '[::1]:80']) {
+    assert.throws(() => new HTTPConnection(host, 81), { name: 'InvalidURL', message: /^the host names a port beside the port 81: / });
   }
   for (const options of [
     { timeout: '5' },
