@@ -5,10 +5,11 @@
 
 import { splitParams } from './core.js';
 import { argumentError } from './errors.js';
+import { kindOf } from './headers.js';
 
 const lowerCase = (name, what) => {
-  if (typeof name !== 'string') throw argumentError(`${what} must be a string`, 'ERR_INVALID_ARG_TYPE');
-  return name.toLowerCase();
+  if (typeof name === 'string') return name.toLowerCase();
+  throw argumentError(`${what} must be a string, not ${kindOf(name)}`, 'ERR_INVALID_ARG_TYPE');
 };
 
 /**

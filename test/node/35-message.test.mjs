@@ -28,6 +28,7 @@ test('fields are found without regard to case, and repeats are kept in order', a
   assert.equal(headers.has('x-OTHER'), true);
   assert.equal(headers.has('nope'), false);
   assert.equal(headers.length, 4);
+  assert.throws(() => headers.get(5), { code: 'ERR_INVALID_ARG_TYPE', message: 'name must be a string, not number 5' });
 });
 
 test('keys, values, items and iteration keep the order and spelling of the wire', async () => {
