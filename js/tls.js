@@ -408,5 +408,5 @@ export function addHint(error) {
   const hint = hints[code] ?? hints[error.message];
   if (hint === undefined) return;
   error.hint = hint;
-  error.message += ` (${hint})`;
+  error.message = `${error.message.trimEnd()} (${hint})`; // OpenSSL ends its words with a line end
 }

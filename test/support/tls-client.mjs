@@ -44,7 +44,11 @@ export async function assertRefused(conn, code, expected = {}) {
     for (const [name, value] of Object.entries({ phase: 'tls', host: conn.host, port: conn.port, retry_safe: 'yes', ...expected })) {
       assert.equal(error[name], value, `${name} of ${error.stack}`);
     }
-    if (!('hint' in expected)) assert.equal(typeof error.hint, 'string', `hint of ${error.stack}`);
+    if (!('hint' in expected)) {
+      assert.equal(typeof error.hint, 'string', `hint of ${error.stack}`);
+      assert.ok(error.message.endsWith(` (${error.hint})`), error.message);
+      assert.ok(!error.message.includes('\n'), error.message);
+    }
     return true;
   });
   assert.equal(conn.sock, null);
