@@ -27,7 +27,7 @@ const known = (bytes) => ({ kind: BODY_KNOWN, size: bytes.length, bytes, pieces:
 const unknown = (pieces, readable = '', repeatable = false) => ({ kind: BODY_UNKNOWN, size: 0, bytes: null, pieces, readable, repeatable });
 
 /** @param {unknown} value @returns {Buffer} a string or bytes as they are sent */
-export function toBytes(value) {
+function toBytes(value) {
   if (typeof value === 'string') {
     if (isWide(value)) throw coreError(WIDE_BODY);
     return Buffer.from(value, 'latin1');
@@ -90,6 +90,22 @@ function fromReadStream(stream) {
   return fromFile(stat, () => asyncPieces(stream), '', stream.start ?? 0, stream.end ?? Infinity);
 }
 
+/** Forms are iterables too, but of pairs: refused before the head is sent, and not when the first pair is met. */
+function refuseForm(body) {
+  if (body instanceof URLSearchParams) {
+    throw argumentError(
+      'a body is no URLSearchParams: send String(params), with Content-Type: application/x-www-form-urlencoded',
+      'ERR_INVALID_ARG_TYPE',
+    );
+  }
+  if (typeof FormData === 'function' && body instanceof FormData) {
+    throw argumentError(
+      'a body is no FormData: encode it with new Response(form), and send its body with its Content-Type',
+      'ERR_INVALID_ARG_TYPE',
+    );
+  }
+}
+
 /**
  * @param {unknown} body
  * @param {number} blocksize bytes of a read
@@ -122,6 +138,7 @@ export function describeBody(body, blocksize) {
     return readable === 'text' ? unknown(pieces, readable) : fromFile(fs.fstatSync(fd), pieces, readable);
   }
   if (reads) return unknown(() => readPieces(body, blocksize), readable);
+  refuseForm(body);
   // An array can be gone through again, a generator can't.
   if (typeof body[Symbol.iterator] === 'function') return unknown(() => syncPieces(body), '', Array.isArray(body));
   if (typeof body[Symbol.asyncIterator] === 'function') return unknown(() => asyncPieces(body));

@@ -216,6 +216,8 @@ test('refused arguments are TypeErrors with a code, and put nothing on the wire'
     ['ERR_INVALID_CHAR', 'POST', '/', '€'],
     ['ERR_INVALID_ARG_TYPE', 'POST', '/', 5],
     ['ERR_INVALID_ARG_TYPE', 'POST', '/', {}],
+    ['ERR_INVALID_ARG_TYPE', 'POST', '/', new URLSearchParams({ a: '1' })],
+    ['ERR_INVALID_ARG_TYPE', 'POST', '/', new FormData()],
     ['ERR_INVALID_ARG_VALUE', 'POST', '/', 'x', { 'Transfer-Encoding': 'gzip' }],
   ];
   for (const [code, ...args] of refused) {
