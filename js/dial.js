@@ -109,7 +109,12 @@ function lookUp(host, lookup) {
         reject(Object.assign(new Error(`lookup of ${host} gave ${what}`), { code: 'ENOTFOUND', syscall: 'lookup', hostname: host }));
       }
     };
-    lookup(host, { all: true, family: 0, hints: 0 }, done);
+    const returned = lookup(host, { all: true, family: 0, hints: 0 }, done);
+    if (typeof returned?.then !== 'function') return;
+    // An async function can call back too; one that doesn't would be waited for in vain.
+    returned.then((found) => {
+      if (found !== undefined) reject(argumentError('lookup must call back, as for net.connect, and not return a promise'));
+    }, reject);
   });
 }
 

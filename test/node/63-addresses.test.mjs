@@ -134,6 +134,21 @@ test('a look-up that gives one address, as Node lets it, or none, or nonsense', 
     },
   ));
 
+test('a look-up that returns a promise in place of calling back is refused, and an async one that calls back is fine', () =>
+  withServer(
+    () => reply('here'),
+    async ({ port }) => {
+      const promising = connect(port, async () => '127.0.0.1');
+      await assert.rejects(promising.connect(), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /^lookup must call back/ });
+      const error = new Error('no such name');
+      const rejecting = connect(port, () => Promise.reject(error));
+      await assert.rejects(rejecting.connect(), (thrown) => thrown === error);
+      const calling = connect(port, async (_name, _options, done) => void done(null, '127.0.0.1', 4));
+      assert.equal(await fetchText(calling), 'here');
+      calling.close();
+    },
+  ));
+
 test('of a source address only addresses of its family are tried', { skip: !HAS_IPV6 && 'no IPv6 here' }, () =>
   withServer(
     () => reply('here'),
