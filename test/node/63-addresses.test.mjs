@@ -23,6 +23,9 @@ function lookupOf(...addresses) {
 
 const connect = (port, lookup, options) => new HTTPConnection('many.example', port, { timeout: 5, lookup, ...options });
 
+/** How many sockets of this process are open, connecting ones included. */
+const openSockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+
 async function fetchText(connection) {
   await connection.request('GET', '/');
   return (await connection.getresponse()).text();
@@ -164,12 +167,16 @@ test('close() and a signal end a race, and leave no socket behind', () =>
     const controller = new AbortController();
     const one = connect(port, lookupOf('127.0.0.1'));
     const two = connect(port, lookupOf('127.0.0.1'), { signal: controller.signal });
+    const before = openSockets();
     const results = Promise.allSettled([one.connect(), two.connect()]);
     setTimeout(() => {
+      assert.equal(openSockets(), before + 2);
       one.close();
       controller.abort();
     }, 50);
     const [closed, aborted] = await results;
+    await new Promise((resolve) => setImmediate(setImmediate, resolve)); // handles are closed at the end of a turn
+    assert.equal(openSockets(), before);
     assert.equal(closed.reason.name, 'NotConnected');
     assert.equal(aborted.reason.name, 'AbortError');
   }));
