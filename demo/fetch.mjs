@@ -15,7 +15,7 @@ export class UsageError extends Error {}
  * @param {string} text
  * @returns {{ secure: boolean, host: string, port: number | null, target: string }}
  */
-export function parseTarget(text) {
+function parseTarget(text) {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new UsageError(`${text} is no absolute URL: did you mean http://${text}?`);
   }
@@ -90,7 +90,7 @@ export function parseRequest(url, options) {
     headers,
     body,
     proxy: options.proxy === undefined ? null : parseProxy(options.proxy),
-    timeout: parseSeconds(options.timeout),
+    timeout: parseSeconds(options.timeout ?? '30'),
     output: options.output ?? null,
     cafile: options.cacert ?? null,
     insecure: options.insecure ?? false,
@@ -128,9 +128,18 @@ async function saveBody(response, file, path) {
   process.stderr.write(`${length} bytes saved in ${path}: ${seconds.toFixed(2)} s, ${rate} MiB/s\n`);
 }
 
+/** Trusts what a file holds as well. */
+function trust(context, cafile) {
+  try {
+    context.load_verify_locations({ cafile });
+  } catch (error) {
+    throw new UsageError(`--cacert: ${error.message}`);
+  }
+}
+
 function connectionOptions({ _create_unverified_context, create_default_context }, { timeout, cafile, insecure, proxy }) {
   const context = insecure ? _create_unverified_context() : create_default_context();
-  if (cafile !== null) context.load_verify_locations({ cafile });
+  if (cafile !== null) trust(context, cafile);
   return { timeout, context, proxy_context: proxy?.secure ? context : null };
 }
 
@@ -177,5 +186,8 @@ export function explain(error, request) {
     EHOSTUNREACH: `${peer} can't be reached`,
     ENETUNREACH: `${peer} can't be reached`,
   };
-  return `${known[error.code] ?? error.message} (${error.code ?? error.name})`;
+  const { code = error.name } = error;
+  // OpenSSL's own words are for those who know its sources.
+  const text = known[code] ?? (code.startsWith('ERR_SSL_') ? error.hint : undefined) ?? error.message;
+  return `${text} (${code})`;
 }

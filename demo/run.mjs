@@ -38,7 +38,7 @@ const OPTIONS = {
   proxy: { type: 'string', short: 'x' },
   cacert: { type: 'string' },
   insecure: { type: 'boolean', short: 'k' },
-  timeout: { type: 'string', short: 't', default: '30' },
+  timeout: { type: 'string', short: 't' },
   help: { type: 'boolean', short: 'h' },
 };
 
@@ -52,7 +52,7 @@ function parseCommand() {
   const { values, positionals } = parsed;
   if (positionals.length > 1) throw new UsageError(`one URL at a time, not ${positionals.join(' and ')}`);
   const [url] = positionals;
-  const strayOption = Object.keys(values).find((name) => !['server', 'help', 'timeout'].includes(name));
+  const strayOption = Object.keys(values).find((name) => !['server', 'help'].includes(name));
   if (url === undefined && strayOption) {
     throw new UsageError(`--${strayOption} is for fetching a URL, and there is none`);
   }
