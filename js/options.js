@@ -77,11 +77,13 @@ export function checkTimeouts(value) {
   return Object.freeze(checked);
 }
 
+/** @returns {Function | null} @throws {TypeError} for anything that can't be called */
 export function checkFunction(name, value) {
   if (value === null || value === undefined || typeof value === 'function') return value ?? null;
   throw argumentError(`${name} must be a function, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
 }
 
+/** @returns {number} a whole number that is not below `minimum` @throws {TypeError} */
 export function checkCount(name, value, minimum) {
   if (typeof value !== 'number') {
     throw argumentError(`${name} must be a number, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
@@ -92,6 +94,7 @@ export function checkCount(name, value, minimum) {
   return value;
 }
 
+/** @returns {[host: string, port: number] | null} @throws {TypeError} */
 export function checkSourceAddress(value) {
   if (value === null || value === undefined) return null;
   if (!Array.isArray(value) || value.length !== 2 || typeof value[0] !== 'string' || !Number.isInteger(value[1])) {
@@ -100,11 +103,13 @@ export function checkSourceAddress(value) {
   return value;
 }
 
+/** @returns {AbortSignal | null} @throws {TypeError} */
 export function checkSignal(value) {
   if (value === null || value === undefined || typeof value.addEventListener === 'function') return value ?? null;
   throw argumentError(`signal must be an AbortSignal, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
 }
 
+/** @returns {string | null} the path of a Unix socket @throws {TypeError} */
 export function checkPath(value) {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;

@@ -9,7 +9,7 @@
  * @param {number[]} values
  * @returns {Summary}
  */
-export function summarize(values) {
+function summarize(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
