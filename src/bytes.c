@@ -45,8 +45,8 @@ static inline uint32_t mask_of_control(vector bytes) {
 #define DIGIT (T | H | U | CLASS_DIGIT | CLASS_HEX)
 #define HEXA (T | H | U | CLASS_HEX)
 
-/* TOKEN: tchar. HOST: what a host may hold; bytes from 0x80 are there for names that are still to be IDNA-encoded.
-   TARGET: everything but control characters, space and DEL; bytes from 0x80 have an error of their own. */
+/* TOKEN: tchar. HOST: what a host may hold. TARGET: everything but control characters, space and DEL. Bytes from 0x80 are
+   of no class: those of a name that is still to be IDNA-encoded, and those of a URL, are looked at by themselves. */
 const uint8_t porthole__class[256] = {
     ['!'] = TOKEN, ['"'] = ANY,   ['#'] = T | U, ['$'] = TOKEN, ['%'] = TOKEN, ['&'] = TOKEN, ['\''] = TOKEN,
     ['('] = ANY,   [')'] = ANY,   ['*'] = TOKEN, ['+'] = TOKEN, [','] = U,     ['-'] = TOKEN, ['.'] = TOKEN,

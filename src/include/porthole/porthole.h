@@ -9,6 +9,8 @@
  *   2. Results are int32_t: 0 or a count when it worked, below zero a code of errors.def. PORTHOLE_WANT_READ,
  *      PORTHOLE_WANT_WRITE and PORTHOLE_WANT_SPACE (-1 to -3) mean "not yet": call again later. Everything below is an
  *      error, in hundreds: the peer (-100), a limit (-200), the caller (-300), the host (-400), the inside (-500).
+ *      While a call into the host is under way for a connection, what would change that connection answers PORTHOLE_BUSY,
+ *      or does nothing where it answers nothing.
  *   3. A refused argument changes nothing: no byte is staged, no state moves. An error of the peer, a limit or the host
  *      is final for this connection: view.error keeps the first, and every later call answers with it.
  *   4. Strings are bytes with a length, never terminated. Text that comes in is ISO-8859-1.
@@ -212,12 +214,13 @@ const porthole_view *porthole_conn_view(const porthole_conn *conn);
 void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_t *rx, size_t rx_size);
 
 /**
- * Sets a limit. Takes effect with the next response.
+ * Sets a limit. To be called while no response is under way.
  *
  * @param limit      which one
  * @param value_low  bytes or a count
  * @param value_high … its upper half: 0 but for PORTHOLE_LIMIT_BODY
- * @returns 0, or PORTHOLE_BAD_LIMIT (an unknown limit, or a head that the receive buffer can't hold)
+ * @returns 0, or PORTHOLE_BAD_LIMIT (an unknown limit, a value over 32 bits but for a body, or a head that the receive
+ *          buffer can't hold)
  */
 int32_t porthole_conn_set_limit(porthole_conn *conn, uint32_t limit, uint32_t value_low, uint32_t value_high);
 
@@ -237,10 +240,10 @@ int32_t porthole_conn_set_authority(porthole_conn *conn, const uint8_t *host, si
 /**
  * Splits "host", "host:port", "[address]:port" and "host:" as http.client does, and checks the host's characters.
  *
- * @param text    what to split
- * @param length  bytes of it
+ * @param text     what to split
+ * @param length   bytes of it
  * @param has_port nonzero when the caller has a port of its own: then a bare IPv6 address is let pass and nothing split
- * @param out     receives the host's offset, its length (both without brackets) and the port, or 0xFFFFFFFF for none
+ * @param out      receives the host's offset, its length (both without brackets) and the port, or 0xFFFFFFFF for none
  * @returns 0, PORTHOLE_EMPTY_HOST, PORTHOLE_BAD_HOST, PORTHOLE_BAD_PORT or PORTHOLE_HOST_NEEDS_BRACKETS
  */
 int32_t porthole_split_host(const uint8_t *text, size_t length, uint32_t has_port, uint32_t out[3]);
@@ -262,7 +265,8 @@ int32_t porthole_split_host(const uint8_t *text, size_t length, uint32_t has_por
  * @param size_low      PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
  * @param size_high     … its upper half
  * @param flags         PORTHOLE_ENCODE_CHUNKED, PORTHOLE_EXPECT_CONTINUE, PORTHOLE_HAS_TRAILERS
- * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; or the code of the argument that is refused (-310 to -339)
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; PORTHOLE_UNSOLICITED when the peer has sent what nobody asked for; or the
+ *          code of the argument that is refused (-310 to -339): view.refused is the index of a refused header
  */
 int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
                               size_t url_length, const porthole_field *fields, size_t count, uint32_t body,
@@ -272,7 +276,7 @@ int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t
  * Stages a request line with Host and Accept-Encoding: the first of three steps. Idle to Request-started.
  *
  * @param flags PORTHOLE_SKIP_HOST, PORTHOLE_SKIP_ACCEPT_ENCODING; the rest as in porthole_conn_request
- * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; -310 to -315; PORTHOLE_REQUEST_TOO_LARGE
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; PORTHOLE_UNSOLICITED; -310 to -315; PORTHOLE_REQUEST_TOO_LARGE
  */
 int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
                                  size_t url_length, uint32_t flags);
@@ -292,10 +296,14 @@ int32_t porthole_conn_putheader(porthole_conn *conn, const uint8_t *name, size_t
 /**
  * Ends the head. Request-started to Request-sent.
  *
- * @param body  what is known of the body; with PORTHOLE_HAS_BODY in the flags it is all of the body, and is refused
- *              when it contradicts the Content-Length header. Without the flag more may follow by porthole_conn_sent_raw
- * @param flags PORTHOLE_ENCODE_CHUNKED, PORTHOLE_HAS_BODY
- * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; PORTHOLE_LENGTH_MISMATCH; PORTHOLE_REQUEST_TRANSFER_ENCODING
+ * @param body      what is known of the body; with PORTHOLE_HAS_BODY in the flags it is all of the body, and is refused
+ *                  when it contradicts the Content-Length header. Without the flag more may follow by
+ *                  porthole_conn_sent_raw
+ * @param size_low  PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
+ * @param size_high … its upper half
+ * @param flags     PORTHOLE_ENCODE_CHUNKED, PORTHOLE_HAS_BODY, PORTHOLE_HAS_TRAILERS
+ * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; PORTHOLE_LENGTH_MISMATCH; PORTHOLE_REQUEST_TRANSFER_ENCODING;
+ *          PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_REQUEST_TOO_LARGE
  */
 int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t size_low, uint32_t size_high,
                                  uint32_t flags);
@@ -307,7 +315,8 @@ int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t si
  * @param port   0 to 65535
  * @param fields the headers for the proxy
  * @param count  how many there are
- * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; -320 to -329; PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; PORTHOLE_UNSOLICITED; -320 to -330, as for porthole_conn_request;
+ *          PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT
  */
 int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
                              const porthole_field *fields, size_t count);
@@ -325,7 +334,8 @@ int32_t porthole_conn_tunnelled(porthole_conn *conn);
  *
  * @param length bytes of the piece, at least 1
  * @returns 1 when the piece is a chunk, 0 when it goes out as it is; PORTHOLE_BODY_TOO_LONG when it runs over the
- *          announced length (nothing of it can be sent); PORTHOLE_CANNOT_SEND_HEADER
+ *          announced length (nothing of it can be sent); PORTHOLE_WANT_WRITE when the size line does not fit behind
+ *          what is staged; PORTHOLE_CANNOT_SEND_HEADER when no body is due
  */
 int32_t porthole_conn_body_piece(porthole_conn *conn, size_t length);
 
@@ -346,7 +356,8 @@ int32_t porthole_conn_check_trailers(porthole_conn *conn, const porthole_field *
  *
  * @param fields trailer fields (RFC 9110 section 6.5); only a chunked body can have any
  * @param count  how many there are
- * @returns 0; PORTHOLE_BODY_TOO_SHORT; PORTHOLE_TRAILER_FORBIDDEN, or the code of a refused header
+ * @returns 0; PORTHOLE_BODY_TOO_SHORT; PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_TRAILER_FORBIDDEN, or the code of a
+ *          refused header; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_CANNOT_SEND_HEADER when no body is due
  */
 int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields, size_t count);
 
@@ -436,14 +447,14 @@ uint32_t porthole_conn_direct(const porthole_conn *conn);
  * Accounts for body bytes that the caller received elsewhere.
  *
  * @param length at most what porthole_conn_direct said
- * @returns PORTHOLE_EVENT_* bits, or PORTHOLE_HOST_LIED, or PORTHOLE_BODY_TOO_LARGE
+ * @returns PORTHOLE_EVENT_* bits, or PORTHOLE_HOST_LIED for more
  */
 int32_t porthole_conn_passed(porthole_conn *conn, size_t length);
 
 /**
  * Tells that the reader is done with the response. A body that was not read to its end makes the connection unusable.
  *
- * @returns PORTHOLE_EVENT_* bits of the next response, when one was under way
+ * @returns PORTHOLE_EVENT_* bits of the next response, when one was under way, or an error
  */
 int32_t porthole_conn_finish(porthole_conn *conn);
 
@@ -455,7 +466,7 @@ int32_t porthole_conn_finish(porthole_conn *conn);
  * @param host       ASCII name or address
  * @param port       0 to 65535
  * @param timeout_ms limit in milliseconds, negative for none
- * @returns 0, or a PORTHOLE_HOST_* code
+ * @returns 0; PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT; a PORTHOLE_HOST_* code
  */
 int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
                            int32_t timeout_ms);
@@ -471,8 +482,9 @@ void porthole_conn_attach(porthole_conn *conn, int32_t handle);
  * Speaks TLS from here on: right after the transport was opened, or inside a tunnel. What the peer sent before in clear
  * is never taken for something it said inside (RFC 9110 section 9.3.6).
  *
- * @param name   the name to verify
- * @param flags  PORTHOLE_TLS_*
+ * @param name        the name to verify
+ * @param name_length bytes of it
+ * @param flags       PORTHOLE_TLS_*
  * @returns 0; PORTHOLE_WANT_READ while the handshake goes on: call again with the same arguments; PORTHOLE_UNSOLICITED
  *          when bytes came before; PORTHOLE_CANNOT_SEND_REQUEST while something else is under way;
  *          PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY or another code of the host
@@ -542,7 +554,7 @@ int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, siz
  * @param length   bytes of it
  * @param table    receives for each field the offset and length of its name, and those of its value
  * @param capacity how many fields the table can hold
- * @returns how many fields there are (also when the table is too small), or an error of the peer
+ * @returns how many fields there are (also when the table is too small)
  */
 int32_t porthole_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
 
