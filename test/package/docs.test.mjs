@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -180,7 +180,13 @@ test('both tables of limits hold the defaults of the core', () => {
 });
 
 test('links within the repository lead to files and headings that are there', () => {
-  for (const path of ['README.md', 'js/README.md', 'bindings/README.md']) {
+  const documents = readdirSync(root).flatMap(function below(path) {
+    if (/(^|\/)(node_modules|build|\..*)$/.test(path)) return [];
+    if (path.endsWith('.md')) return [path];
+    return statSync(join(root, path)).isDirectory() ? readdirSync(join(root, path)).flatMap((name) => below(`${path}/${name}`)) : [];
+  });
+  assert.ok(documents.length >= 12);
+  for (const path of documents) {
     const file = join(root, path);
     for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
