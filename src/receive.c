@@ -195,15 +195,49 @@ static int32_t cut_head(const porthole_conn *conn) {
   return conn->view.raw_length == 0 && !conn->empty_line_read ? PORTHOLE_REMOTE_DISCONNECTED : PORTHOLE_BAD_STATUS_LINE;
 }
 
+/** What the end of the stream means for what is under way (RFC 9112 section 8). @returns PORTHOLE_EVENT_END, 0 or an error */
+static int32_t stream_over(porthole_conn *conn) {
+  int32_t error;
+  switch ((porthole_phase)conn->view.phase) {
+  case PORTHOLE_PHASE_CLOSE:
+    error = conn->late_error;
+    if (error == 0) {
+      message_complete(conn);
+      return PORTHOLE_EVENT_END;
+    }
+    break;
+  case PORTHOLE_PHASE_HEAD:
+    if (conn->interim) {
+      return 0; /* the head after it is found missing when porthole_conn_resume looks for it */
+    }
+    error = cut_head(conn);
+    break;
+  case PORTHOLE_PHASE_LENGTH:
+  case PORTHOLE_PHASE_CHUNKED:
+    error = PORTHOLE_BODY_CUT;
+    break;
+  case PORTHOLE_PHASE_TRAILERS:
+    error = PORTHOLE_TRAILER_CUT;
+    break;
+  case PORTHOLE_PHASE_NOTHING:
+  case PORTHOLE_PHASE_END:
+  case PORTHOLE_PHASE_TUNNEL:
+  default:
+    return 0;
+  }
+  if (conn->late_error != 0) {
+    error = conn->late_error;
+  }
+  porthole__fail(conn, error);
+  return error;
+}
+
 /** Reads a head out of the raw bytes. @returns PORTHOLE_EVENT_* bits, 0 when more is needed, or an error */
 static int32_t advance_head(porthole_conn *conn) {
   if (conn->interim) {
     return 0;
   }
   int32_t result = porthole__head_read(conn);
-  if (result == 0 && (conn->view.flags & PORTHOLE_ENDED)) {
-    return conn->late_error != 0 ? conn->late_error : cut_head(conn);
-  }
   if (result <= 0) {
     return result;
   }
@@ -300,6 +334,13 @@ static int32_t advance(porthole_conn *conn) {
       break;
     }
   }
+  if (view->flags & PORTHOLE_ENDED) { /* what waited behind the response before was the last */
+    int32_t result = stream_over(conn);
+    if (result < 0) {
+      return result;
+    }
+    events |= result;
+  }
   if (view->available > before) {
     events |= PORTHOLE_EVENT_BODY;
   }
@@ -389,7 +430,8 @@ int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *le
       return PORTHOLE_WANT_SPACE;
     }
     uint32_t room = find_room(conn) - conn->end;
-    if (room == 0 && (conn->run_count > 0 || conn->view.phase == PORTHOLE_PHASE_TUNNEL)) {
+    bool makes_room = conn->run_count > 0 || conn->view.phase == PORTHOLE_PHASE_END;
+    if (room == 0 && (makes_room || conn->view.phase == PORTHOLE_PHASE_TUNNEL)) {
       return PORTHOLE_WANT_SPACE;
     }
     if (room == 0) {
@@ -434,32 +476,7 @@ int32_t porthole_conn_ended(porthole_conn *conn) {
   }
   conn->pending_length = 0;
   view->flags |= PORTHOLE_ENDED | PORTHOLE_UNUSABLE;
-  int32_t error;
-  switch ((porthole_phase)view->phase) {
-  case PORTHOLE_PHASE_CLOSE:
-    message_complete(conn);
-    return PORTHOLE_EVENT_END;
-  case PORTHOLE_PHASE_HEAD:
-    if (conn->interim) {
-      return 0; /* the head after it is found missing when porthole_conn_resume looks for it */
-    }
-    error = cut_head(conn);
-    break;
-  case PORTHOLE_PHASE_LENGTH:
-  case PORTHOLE_PHASE_CHUNKED:
-    error = PORTHOLE_BODY_CUT;
-    break;
-  case PORTHOLE_PHASE_TRAILERS:
-    error = PORTHOLE_TRAILER_CUT;
-    break;
-  case PORTHOLE_PHASE_NOTHING:
-  case PORTHOLE_PHASE_END:
-  case PORTHOLE_PHASE_TUNNEL:
-  default:
-    return 0;
-  }
-  porthole__fail(conn, error);
-  return error;
+  return stream_over(conn);
 }
 
 void porthole_conn_failed(porthole_conn *conn, int32_t error) {

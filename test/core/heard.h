@@ -116,12 +116,12 @@ static size_t give(const feed *to, const uint8_t *bytes, size_t length, bool dir
     return given;
   }
   *events = feed_some(to, bytes, length, &given);
-  if (*events == PORTHOLE_WANT_SPACE && to->view->phase == PORTHOLE_PHASE_TUNNEL) {
-    *events = 0; /* these bytes are not HTTP, and there is no room for more of them */
+  bool unread = to->view->phase != PORTHOLE_PHASE_TUNNEL && to->view->available > 0;
+  if (*events == PORTHOLE_WANT_SPACE && !unread) {
+    *events = 0; /* these bytes are of no response, and there is no room for more of them */
     return length;
   }
   if (*events == PORTHOLE_WANT_SPACE) {
-    assert_true(to->view->available > 0);
     read_all(to, what);
     *events = feed_some(to, bytes, length, &given);
   }

@@ -384,7 +384,8 @@ void porthole_conn_taken(porthole_conn *conn, size_t length);
  *
  * @param offset receives its offset in the receive buffer
  * @param length receives its length in bytes, at least 1
- * @returns 0; PORTHOLE_WANT_SPACE when body bytes must be consumed first; the connection's error
+ * @returns 0; PORTHOLE_WANT_SPACE when body bytes must be consumed or the response be finished first; the connection's
+ *          error
  */
 int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *length);
 
