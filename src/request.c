@@ -347,6 +347,9 @@ int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t si
   if (conn->view.state != PORTHOLE_REQUEST_STARTED) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
+  if (conn->view.flags & PORTHOLE_STRAY) {
+    return PORTHOLE_UNSOLICITED;
+  }
   int32_t error = choose_mode(conn, body, (uint64_t)size_high << 32 | size_low, flags);
   if (error != 0) {
     return error;

@@ -17,6 +17,12 @@ static int32_t feed_text(const feed *to, const char *text) {
   return events;
 }
 
+static int32_t putrequest(const feed *to) {
+  return porthole_conn_putrequest(to->conn, (const uint8_t *)"GET", 3, (const uint8_t *)"/2", 2, 0);
+}
+
+static int32_t endheaders(const feed *to) { return porthole_conn_endheaders(to->conn, PORTHOLE_BODY_NONE, 0, 0, 0); }
+
 /** A connection whose first response, an empty one, was handed out. */
 static feed first_handed_out(void) {
   feed made = feed_new(RX);
@@ -138,6 +144,23 @@ static void a_response_larger_than_the_buffer_waits(void **state) {
   feed_free(&to);
 }
 
+static void what_comes_between_putrequest_and_endheaders_is_no_answer(void **state) {
+  (void)state;
+  feed to = feed_new(RX);
+  assert_int_equal(putrequest(&to), 0);
+  assert_int_equal(feed_text(&to, OK_HEAD "Content-Length: 0\r\n\r\n"), PORTHOLE_EVENT_STRAY);
+  assert_int_equal(endheaders(&to), PORTHOLE_UNSOLICITED);
+  feed_free(&to);
+
+  to = first_handed_out();
+  assert_int_equal(putrequest(&to), 0);
+  assert_int_equal(feed_text(&to, OK_HEAD "Content-Length: 0\r\n\r\n"), PORTHOLE_EVENT_STRAY);
+  assert_int_equal(endheaders(&to), PORTHOLE_UNSOLICITED);
+  porthole_conn_finish(to.conn);
+  assert_int_equal(porthole_conn_accept(to.conn), PORTHOLE_RESPONSE_NOT_READY);
+  feed_free(&to);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_end_of_the_stream_ends_the_response_that_waited),
@@ -145,6 +168,7 @@ int main(void) {
       cmocka_unit_test(a_failure_is_no_end_of_the_response_that_waited),
       cmocka_unit_test(the_end_of_the_stream_counts_behind_an_interim_response),
       cmocka_unit_test(a_response_larger_than_the_buffer_waits),
+      cmocka_unit_test(what_comes_between_putrequest_and_endheaders_is_no_answer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

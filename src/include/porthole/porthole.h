@@ -303,7 +303,8 @@ int32_t porthole_conn_putheader(porthole_conn *conn, const uint8_t *name, size_t
  * @param size_high … its upper half
  * @param flags     PORTHOLE_ENCODE_CHUNKED, PORTHOLE_HAS_BODY, PORTHOLE_HAS_TRAILERS
  * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; PORTHOLE_LENGTH_MISMATCH; PORTHOLE_REQUEST_TRANSFER_ENCODING;
- *          PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_REQUEST_TOO_LARGE
+ *          PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_UNSOLICITED when bytes came since the
+ *          request was started
  */
 int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t size_low, uint32_t size_high,
                                  uint32_t flags);
