@@ -435,6 +435,7 @@ export class HTTPConnection {
       if (this.#state !== REQUEST_STARTED) throw new CannotSendHeader(STATES[this.#state]);
       described = describeBody(message_body, this.blocksize);
       this.#checkOpenable();
+      if (this.#isSpent) this.#restage(exchange); // the server has ended it, or spoke unasked
       const flags = (options?.encode_chunked ? ENCODE_CHUNKED : 0) | (described.kind === BODY_NONE ? 0 : HAS_BODY);
       this.#addStep(exchange, (core) => core.endheaders(described.kind, described.size, flags));
       if (described.repeatable) exchange.replay = described;
@@ -653,14 +654,22 @@ export class HTTPConnection {
     const waits = this.#waitsFor(checkSignal(options?.signal));
     const deadline = checkSeconds('deadline', options?.deadline ?? this.deadline);
     if (this.#response?.isclosed()) this.#response = null;
-    const channel = this.#channel;
-    if (channel !== null && (channel.closed || (channel.transport !== null && !channel.usable))) {
-      if (this.#response === null) this.#drop();
-      else this.#handOver(channel, this.#response);
-    }
+    if (this.#isSpent) this.#leave();
     const exchange = new Exchange(method, url, waits);
     exchange.deadline = deadline;
     return exchange;
+  }
+
+  /** Can no request go out on the channel any more? */
+  get #isSpent() {
+    const channel = this.#channel;
+    return channel !== null && (channel.closed || (channel.transport !== null && !channel.usable));
+  }
+
+  /** Gives the channel up, to a response that is still being read if there is one. */
+  #leave() {
+    if (this.#response === null || this.#channel === null) this.#drop();
+    else this.#handOver(this.#channel, this.#response);
   }
 
   #checkOpenable() {
@@ -855,7 +864,7 @@ export class HTTPConnection {
   /** Stages a request once more, on a channel that is not connected. */
   #restage(exchange) {
     exchange.channel = null; // it goes on
-    this.#drop();
+    this.#leave();
     const channel = this.#useChannel();
     this.#prepareChannel(channel, exchange);
     exchange.channel = channel;

@@ -263,3 +263,23 @@ test('porthole:error tells of no request when a connect() by itself fails after 
       assert.deepEqual(told, [null]);
     },
   ));
+
+test('what a server says between putrequest and endheaders is no answer: the request goes out on a new connection', () => {
+  const sockets = [];
+  return withConnection(
+    (_, socket) => {
+      sockets.push(socket);
+      return OK;
+    },
+    async (connection, { connections }) => {
+      await (await responseOf(connection)).read();
+      connection.putrequest('GET', '/2');
+      sockets[0].write('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n');
+      await sleep(50);
+      connection.putheader('A', 'b');
+      await connection.endheaders();
+      assert.equal((await connection.getresponse()).status, 200);
+      assert.equal(connections(), 2);
+    },
+  );
+});
