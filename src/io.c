@@ -61,11 +61,58 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
   return sent;
 }
 
+/** porthole_host_recv, and what its answer means but for a count. @returns a count; 0 at the end, or an error, both noted */
+static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length) {
+  conn->in_host = true;
+  int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length);
+  conn->in_host = false;
+  if (received >= 0 || received == PORTHOLE_WANT_READ) {
+    return received;
+  }
+  porthole_conn_failed(conn, host_error(received));
+  return conn->view.error;
+}
+
+/**
+ * Before a request goes out: what the peer has said already would be taken for its answer (RFC 9112 section 9.2), and one
+ * that has closed gives none.
+ *
+ * @returns 0 or an error
+ */
+static int32_t look_before_asking(porthole_conn *conn) {
+  porthole_view *view = &conn->view;
+  uint32_t offset;
+  uint32_t length;
+  conn->asking = false;
+  bool none_due = view->phase == (conn->due_count == 1 ? PORTHOLE_PHASE_HEAD : PORTHOLE_PHASE_END);
+  if (!none_due || conn->interim || (view->flags & PORTHOLE_ENDED)) {
+    return 0;
+  }
+  int32_t ready = wait_for(conn, PORTHOLE_READABLE, 0);
+  if (ready <= 0 || !(ready & PORTHOLE_READABLE) || porthole_conn_region(conn, &offset, &length) != 0) {
+    return view->error;
+  }
+  int32_t received = host_receive(conn, offset, length);
+  if (received > 0) {
+    view->flags |= PORTHOLE_STRAY;
+    porthole__fail(conn, PORTHOLE_UNSOLICITED);
+  } else if (received == 0) {
+    porthole_conn_ended(conn);
+  }
+  return view->error;
+}
+
 int32_t porthole_conn_flush(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->error != 0) {
     return view->error;
+  }
+  if (conn->asking) {
+    int32_t error = look_before_asking(conn);
+    if (error != 0) {
+      return error;
+    }
   }
   while (view->tx_sent < view->tx_length) {
     int32_t sent = host_send(conn, conn->tx + view->tx_sent, view->tx_length - view->tx_sent);
@@ -143,7 +190,7 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
   if (!conn->body_open) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
-  int32_t error = look(conn);
+  int32_t error = conn->asking ? look_before_asking(conn) : look(conn);
   if (error != 0 || answered(conn)) {
     return error;
   }
@@ -195,20 +242,11 @@ int32_t porthole_conn_receive(porthole_conn *conn) {
   if (result != 0) {
     return result;
   }
-  conn->in_host = true;
-  int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length);
-  conn->in_host = false;
+  int32_t received = host_receive(conn, offset, length);
   if (received > 0) {
     return porthole_conn_filled(conn, (size_t)received);
   }
-  if (received == 0) {
-    return porthole_conn_ended(conn);
-  }
-  if (received == PORTHOLE_WANT_READ) {
-    return received;
-  }
-  porthole_conn_failed(conn, host_error(received));
-  return conn->view.error;
+  return received == 0 ? porthole_conn_ended(conn) : received;
 }
 
 int32_t porthole_conn_getresponse(porthole_conn *conn) {

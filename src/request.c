@@ -50,6 +50,7 @@ void porthole_conn_taken(porthole_conn *conn, size_t length) {
   porthole_view *view = &conn->view;
   uint32_t staged = view->tx_length - view->tx_sent;
   view->tx_sent += length < staged ? (uint32_t)length : staged;
+  conn->asking = false;
 }
 
 /* What a refused argument is undone with. */
@@ -336,6 +337,7 @@ static int32_t choose_mode(porthole_conn *conn, uint32_t body, uint64_t size, ui
 /** The head is complete and staged: the request is on its way. */
 static void head_complete(porthole_conn *conn, uint32_t body) {
   conn->view.state = PORTHOLE_REQUEST_SENT;
+  conn->asking = true;
   conn->body_open = body != PORTHOLE_BODY_NONE;
   conn->view.sending = conn->body_open;
   porthole__await(conn, conn->request.due);

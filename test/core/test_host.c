@@ -89,7 +89,7 @@ static void abi_03_a_send_of_nothing_is_a_lie(void **state) {
   (void)state;
   porthole_conn *conn = connect_to("", 0);
   assert_int_equal(request(conn, "GET", "/"), 0);
-  host.fail_at = host.calls + 1;
+  host.fail_at = host.calls + 2; /* the first is the wait */
   host.failure = 0;
   assert_int_equal(porthole_conn_flush(conn), PORTHOLE_HOST_LIED);
   assert_true(porthole_conn_view(conn)->flags & PORTHOLE_UNUSABLE);
@@ -314,6 +314,49 @@ static void nothing_is_read_behind_the_receive_buffer(void **state) {
   free(tx);
 }
 
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static void what_was_said_while_a_connection_rested_answers_nothing(void **state) {
+  (void)state;
+  uint8_t body[8];
+  for (int read = 0; read < 2; read++) {
+    porthole_conn *conn = connect_to(ANSWER ANSWER, sizeof ANSWER - 1); /* the second one comes later */
+    assert_int_equal(request(conn, "GET", "/1"), 0);
+    assert_int_equal(porthole_conn_getresponse(conn), 200);
+    if (read) {
+      assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);
+      assert_int_equal(porthole_conn_read(conn, body, sizeof body), 0);
+    }
+    host.sent_length = 0;
+    host.ready = true;
+    assert_int_equal(request(conn, "GET", "/2"), 0);
+    assert_int_equal(porthole_conn_flush(conn), PORTHOLE_UNSOLICITED);
+    assert_int_equal(host.sent_length, 0);
+    assert_true(porthole_conn_getresponse(conn) < 0);
+    free_conn(conn);
+  }
+  host = (scripted_host){.script = ANSWER, .length = sizeof ANSWER - 1, .ready = true}; /* before the first request */
+  porthole_conn *conn = new_conn();
+  assert_int_equal(post(conn), PORTHOLE_UNSOLICITED);
+  assert_int_equal(host.sent_length, 0);
+  free_conn(conn);
+}
+
+static void nothing_is_asked_of_a_peer_that_has_closed(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to(ANSWER, 0);
+  uint8_t body[8];
+  assert_int_equal(request(conn, "GET", "/1"), 0);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);
+  host.sent_length = 0;
+  host.ready = true;
+  assert_int_equal(request(conn, "GET", "/2"), 0);
+  assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_REMOTE_DISCONNECTED);
+  assert_int_equal(host.sent_length, 0);
+  free_conn(conn);
+}
+
 static void error_codes_are_unique_and_in_their_hundreds(void **state) {
   (void)state;
   static const struct {
@@ -354,6 +397,8 @@ int main(void) {
       cmocka_unit_test(a_handshake_that_fails_ends_the_connection),
       cmocka_unit_test(what_a_proxy_says_after_its_answer_is_not_taken_into_tls),
       cmocka_unit_test(nothing_is_read_behind_the_receive_buffer),
+      cmocka_unit_test(what_was_said_while_a_connection_rested_answers_nothing),
+      cmocka_unit_test(nothing_is_asked_of_a_peer_that_has_closed),
       cmocka_unit_test(error_codes_are_unique_and_in_their_hundreds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -497,7 +497,8 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t
 void porthole_conn_close(porthole_conn *conn);
 
 /**
- * Sends what is staged.
+ * Sends what is staged. Before a request the host is asked whether the peer has said something already: that is the answer
+ * to nothing, PORTHOLE_UNSOLICITED.
  *
  * @returns 0 when all of it is with the host, PORTHOLE_WANT_WRITE, or an error
  */
