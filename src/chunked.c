@@ -43,7 +43,7 @@ static const uint8_t *small_chunks(porthole_conn *conn, const uint8_t *at, const
   if (conn->run_count == 0 || tail > at || conn->limits[PORTHOLE_LIMIT_LINE] < 16) {
     return at;
   }
-  uint64_t room = conn->body_limit - conn->body_seen;
+  uint64_t room = porthole__body_room(conn);
   uint32_t total = 0;
   while (end - at >= 8) {
     const uint8_t *digit = at;

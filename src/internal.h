@@ -176,6 +176,11 @@ static inline bool porthole__is_space(uint8_t byte) { return byte == ' ' || byte
 /* conn.c: writes "host" or "host:port" into AUTHORITY_MAX bytes; answers its length or an error */
 int32_t porthole__authority(uint8_t *to, const uint8_t *host, size_t length, uint32_t port, bool with_port);
 
+/** Bytes that a body may still have by its limit, which can be lowered while one arrives. */
+static inline uint64_t porthole__body_room(const porthole_conn *conn) {
+  return conn->body_limit > conn->body_seen ? conn->body_limit - conn->body_seen : 0;
+}
+
 /* head.c: each answers 1 when the section is complete, 0 when more is needed, or an error */
 void porthole__head_begin(porthole_conn *conn);
 int32_t porthole__head_read(porthole_conn *conn);

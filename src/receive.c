@@ -78,7 +78,7 @@ void porthole__add_run(porthole_conn *conn, uint32_t offset, uint32_t length) {
 
 /** Counts bytes of a body against its limit. @returns 0 or PORTHOLE_BODY_TOO_LARGE */
 int32_t porthole__count_body(porthole_conn *conn, uint64_t length) {
-  if (length > conn->body_limit - conn->body_seen) {
+  if (length > porthole__body_room(conn)) {
     conn->view.limit = conn->body_limit > UINT32_MAX ? UINT32_MAX : (uint32_t)conn->body_limit;
     return PORTHOLE_BODY_TOO_LARGE;
   }
@@ -315,7 +315,7 @@ static int32_t advance(porthole_conn *conn) {
       break;
     case PORTHOLE_PHASE_CLOSE: {
       uint32_t available = view->available;
-      take_body(conn, conn->body_limit - conn->body_seen);
+      take_body(conn, porthole__body_room(conn));
       conn->body_seen += view->available - available;
       if (view->raw_length > 0) {
         result = porthole__count_body(conn, view->raw_length);
@@ -570,7 +570,7 @@ uint32_t porthole_conn_direct(const porthole_conn *conn) {
   if (view->phase == PORTHOLE_PHASE_LENGTH || (view->phase == PORTHOLE_PHASE_CHUNKED && conn->chunk == CHUNK_DATA)) {
     left = conn->left;
   } else if (view->phase == PORTHOLE_PHASE_CLOSE) {
-    left = conn->body_limit - conn->body_seen;
+    left = porthole__body_room(conn);
   }
   return left > INT32_MAX ? INT32_MAX : (uint32_t)left;
 }

@@ -89,6 +89,14 @@ static void limits_count_what_they_name(void **state) {
   assert_int_equal(porthole_conn_read(conn, body, sizeof body), 5);
   assert_int_equal(porthole_conn_read(conn, body, sizeof body), PORTHOLE_BODY_TOO_LARGE);
   free_conn(conn);
+
+  conn = connect_to(CHUNKED "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", sizeof CHUNKED - 1 + 10);
+  request(conn, "GET", "/");
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(porthole_conn_read(conn, body, 5), 5);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_BODY, 2, 0), 0); /* less than there was already */
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), PORTHOLE_BODY_TOO_LARGE);
+  free_conn(conn);
 }
 
 static void what_nobody_asked_for_ends_the_connection(void **state) {

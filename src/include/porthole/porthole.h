@@ -214,7 +214,7 @@ const porthole_view *porthole_conn_view(const porthole_conn *conn);
 void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_t *rx, size_t rx_size);
 
 /**
- * Sets a limit. To be called while no response is under way.
+ * Sets a limit. A body that arrives is ended by a lower one with its next bytes, unless its Content-Length was accepted.
  *
  * @param limit      which one
  * @param value_low  bytes or a count
