@@ -150,6 +150,7 @@ function writeAbi(...headers) {
     '',
     '// The members of porthole_view, as indexes of 32-bit words.',
     headers.flatMap(({ view }) => view.map((name, index) => `export const VIEW_${name.toUpperCase()} = ${index};`)),
+    `export const VIEW_WORDS = ${headers.reduce((words, { view }) => words + view.length, 0)};`,
   );
 }
 

@@ -107,7 +107,7 @@ export class HTTPConnection {
   #timeouts;
   #signal;
   #limits;
-  #waits = null; // what follows from the four above
+  #waits = null; // what follows from the three before the limits
 
   /**
    * @param {string} host a name or an address; the port can follow a colon

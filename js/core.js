@@ -27,6 +27,7 @@ import {
   VIEW_REFUSED,
   VIEW_TX_LENGTH,
   VIEW_TX_SENT,
+  VIEW_WORDS,
 } from './generated/abi.js';
 import { wasmBytes } from './generated/core-wasm.js';
 import * as codes from './generated/errors.js';
@@ -37,7 +38,6 @@ const SLOTS_SIZE = 64 * 1024 * 1024; // of all slots of an instance
 const TX_SIZE = 256 * 1024;
 const RX_SIZE = 512 * 1024;
 const TABLE_SIZE = 64 * 1024; // of the scratch area: tables of 16 bytes an entry
-const VIEW_WORDS = 26;
 const LIMIT_MAX = 16 * 1024 * 1024; // of all but the body's: what fits into memory
 
 /** The names of limits, and their numbers. */
