@@ -182,7 +182,8 @@ export class Channel {
   /** Is the transport there, and can another request go out on it? */
   get usable() {
     const { transport } = this;
-    return transport !== null && !transport.socket.destroyed && this.error === undefined && (this.core.view[VIEW_FLAGS] & UNUSABLE) === 0;
+    if (transport === null || transport.socket.destroyed || this.error !== undefined) return false;
+    return (this.core.view[VIEW_FLAGS] & UNUSABLE) === 0;
   }
 
   /** The state of the receiving side: PHASE_HEAD and so on. */

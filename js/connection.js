@@ -372,7 +372,7 @@ export class HTTPConnection {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (described.kind === BODY_NONE && this.#ready()) return this.#flush(exchange);
+    if (described.kind === BODY_NONE && this.#ready(exchange.started)) return this.#flush(exchange);
     return this.#send(exchange, described);
   }
 
@@ -442,7 +442,7 @@ export class HTTPConnection {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (described.kind === BODY_NONE && this.#ready()) return this.#flush(exchange);
+    if (described.kind === BODY_NONE && this.#ready(performance.now())) return this.#flush(exchange);
     return this.#send(exchange, described);
   }
 
@@ -625,7 +625,8 @@ export class HTTPConnection {
    * what a body source threw, refused arguments) stay as they are.
    */
   #described(error, channel, phase = 'receive', failed = error === channel?.error) {
-    if (channel?.foreign || !(failed || isOurs(error)) || typeof error !== 'object' || !Object.isExtensible(error)) return error;
+    if (channel?.foreign || !(failed || isOurs(error))) return error;
+    if (typeof error !== 'object' || !Object.isExtensible(error)) return error;
     const signals = (this.#exchange?.waits ?? this.#waitsFor(null)).idle.signals;
     if (error.retry_safe !== undefined || abortedOf(signals)?.reason === error) return error;
     const sent = channel === null ? 0 : channel.bytesSent;
@@ -715,7 +716,7 @@ export class HTTPConnection {
   }
 
   /** Can what is staged go out at once? */
-  #ready() {
+  #ready(now) {
     const channel = this.#channel;
     return (
       channel.transport !== null &&
@@ -723,7 +724,7 @@ export class HTTPConnection {
       this.debuglevel <= 0 &&
       this.#exchange.waits.send.signals.length === 0 &&
       !channel.transport.full &&
-      this.#rested(channel, this.#exchange.started) < PROBE_AFTER
+      this.#rested(channel, now) < PROBE_AFTER
     );
   }
 
