@@ -175,6 +175,7 @@ export class Transport {
     socket.on('drain', this.#ondrain);
     socket.on('end', this.#onend);
     if (!this.#own) socket.on('data', this.#ondata);
+    if (socket.readableEnded) this.#ended = true; // it will not say so again
   }
 
   #leave() {
@@ -362,7 +363,11 @@ export class Transport {
   /** Closes the socket at once. Idempotent. */
   destroy() {
     this.#pendingLength = 0;
-    this.socket.destroy();
+    try {
+      this.socket.destroy();
+    } catch (error) {
+      this.#onerror(error); // a Duplex that throws: the connection is given up all the same
+    }
   }
 
   #viewOfRegion() {
@@ -417,9 +422,20 @@ export class Transport {
     return !this.#paused;
   }
 
+  /** What a Duplex emitted, as bytes; null for what are none, which ends the transport. */
+  #bytesOf(chunk) {
+    if (chunk instanceof Uint8Array) return chunk;
+    // The stream decoded them: never narrowed, or U+010A would be a line feed.
+    if (typeof chunk === 'string') return Buffer.from(chunk, this.socket.readableEncoding ?? 'utf8');
+    if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+    this.fail(new TypeError('the Duplex emitted data that are no bytes'));
+    return null;
+  }
+
   #ondata = (chunk) => {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk;
-    if (bytes.length === 0) return;
+    const bytes = this.#bytesOf(chunk);
+    if (bytes === null || bytes.length === 0) return;
     this.bytesReceived += bytes.length;
     this.#queue.push(bytes);
     this.onreadable();
