@@ -13,8 +13,10 @@ import {
   EVENT_HEAD,
   EVENT_INTERIM,
   EVENT_STRAY,
+  IDLE,
   OPEN,
   PHASE_CLOSE,
+  PHASE_END,
   PHASE_HEAD,
   PHASE_NOTHING,
   REQUEST_SENT,
@@ -600,15 +602,16 @@ export class Channel {
     const { core } = this;
     this.#sink = null;
     this.#large = false;
+    const whole = this.phase === PHASE_END;
     if (core.view[VIEW_FLAGS] & OPEN) {
       const events = core.exports.porthole_conn_finish(core.address);
-      if (events & EVENT_INTERIM) this.#interim();
+      if (events > 0 && events & EVENT_INTERIM) this.#interim();
     }
-    if (core.view[VIEW_FLAGS] & UNUSABLE) {
-      if (this.phase === PHASE_NOTHING || core.view[VIEW_ERROR] !== 0 || this.phase > PHASE_HEAD) this.close();
-    } else if (this.#stalled) {
-      this.#unstall();
-    }
+    // The response of a request that is on its way can be in already, and be the last: it is not lost with this one.
+    const awaited = whole && core.view[VIEW_STATE] !== IDLE;
+    if (core.view[VIEW_FLAGS] & UNUSABLE && !awaited) this.close();
+    else if (this.#stalled) this.#unstall();
+    if (!this.#closed) this.#moved();
   }
 
   // ---- sending ----

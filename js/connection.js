@@ -43,6 +43,7 @@ import {
   VIEW_FIELDS,
   VIEW_STATE,
   VIEW_STATUS,
+  VIEW_TRAILER_LENGTH,
 } from './generated/abi.js';
 import { flatHeaders, headerName, headerText, kindOf } from './headers.js';
 import { HTTPMessage } from './message.js';
@@ -933,7 +934,8 @@ export class HTTPConnection {
       print(`reply: ${reprText(channel.statusLine)}`);
       for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);
     }
-    core.exports.porthole_conn_release(core.address);
+    // A trailer section that is in already is read when the response ends.
+    if (core.view[VIEW_TRAILER_LENGTH] === 0) core.exports.porthole_conn_release(core.address);
     if (response.will_close) this.#handOver(channel, response);
     else this.#response = response;
     if (diagnostics.responseHeaders.hasSubscribers) {

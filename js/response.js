@@ -399,6 +399,7 @@ export class HTTPResponse {
 
   /** Is nothing in the way of taking bytes that are at hand? */
   get #free() {
+    if (this.#channel.closed) return false; // what it saw belongs to somebody else
     return this.#open && this.#waiting === null && this.#error === null && this.#exchange.waits.idle.signals.length === 0;
   }
 
@@ -450,6 +451,7 @@ export class HTTPResponse {
   /** Is there nothing to read any more? Raises what ended the body, each time anew. */
   #ended() {
     if (this.#error !== null) throw this.#error;
+    if (this.#open && this.#channel.closed) throw this.#failure(nothing); // closed by a request after this one
     return !this.#open;
   }
 
