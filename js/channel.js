@@ -190,7 +190,7 @@ export class Channel {
 
   /** The state of the receiving side: PHASE_HEAD and so on. */
   get phase() {
-    return this.core.view[VIEW_PHASE];
+    return this.#closed ? PHASE_NOTHING : this.core.view[VIEW_PHASE];
   }
 
   /** Is the final head of the request under way in? The response that is still being read can be that of the one before. */
@@ -262,12 +262,9 @@ export class Channel {
     const receive = core.exports.porthole_conn_receive;
     for (;;) {
       const events = receive(core.address);
-      if (events === WANT_READ) break;
+      if (events === WANT_READ || this.#closed) break;
       if (events === WANT_SPACE) {
-        if (this.#sink !== null && this.available > 0) {
-          this.#fillSink();
-          continue;
-        }
+        if (this.#sink !== null && this.available > 0 && this.#fillSink() > 0) continue;
         this.#stalled = true;
         this.transport.pause();
         break;
@@ -281,7 +278,8 @@ export class Channel {
       }
     }
     this.#pumping = false;
-    this.#moved();
+    if (this.#closed) core.free();
+    else this.#moved();
   }
 
   /** @returns {boolean} can there be more to receive? */
@@ -306,6 +304,7 @@ export class Channel {
         this.fail(error);
         return false;
       }
+      if (this.#closed) return false;
       const events = this.core.exports.porthole_conn_resume(this.core.address);
       if (events < 0) return false;
       if ((events & EVENT_INTERIM) === 0) return events === 0 || this.#dispatch(events);
@@ -508,15 +507,20 @@ export class Channel {
   read(target, offset, length) {
     const { core } = this;
     const { rx, view } = core;
+    const sink = this.#sink;
+    this.#sink = null; // what is received meanwhile belongs behind what is read here
     let done = 0;
-    while (done < length && view[VIEW_AVAILABLE] > 0) {
-      const from = view[VIEW_BODY];
-      const count = Math.min(view[VIEW_BODY_LENGTH], length - done);
-      rx.copy(target, offset + done, from, from + count);
-      core.exports.porthole_conn_consume(core.address, count);
-      done += count;
+    for (;;) {
+      while (done < length && view[VIEW_AVAILABLE] > 0) {
+        const from = view[VIEW_BODY];
+        const count = Math.min(view[VIEW_BODY_LENGTH], length - done);
+        rx.copy(target, offset + done, from, from + count);
+        core.exports.porthole_conn_consume(core.address, count);
+        done += count;
+      }
+      if (done === 0 || !this.#stalled || !this.#unstall() || done === length || this.#closed) break;
     }
-    if (done > 0 && this.#stalled) this.#unstall();
+    this.#sink = sink;
     return done;
   }
 
@@ -544,10 +548,12 @@ export class Channel {
     return rx.subarray(view[VIEW_BODY], view[VIEW_BODY] + view[VIEW_BODY_LENGTH]);
   }
 
+  /** Receives what there was no room for. @returns {boolean} was that possible? */
   #unstall() {
-    if (this.#pumping || this.transport === null) return;
+    if (this.#pumping || this.transport === null) return false;
     this.#stalled = false;
     this.pump();
+    return true;
   }
 
   /**
@@ -565,9 +571,12 @@ export class Channel {
     this.#large = false;
   }
 
+  /** @returns {number} how many bytes the sink took: 0 when it is full */
   #fillSink() {
     const sink = this.#sink;
-    sink.offset += this.read(sink.target, sink.offset, sink.end - sink.offset);
+    const count = this.read(sink.target, sink.offset, sink.end - sink.offset);
+    sink.offset += count;
+    return count;
   }
 
   /** Memory of the sink for the next read, when only body bytes can come. */
@@ -661,7 +670,7 @@ export class Channel {
       const transport = this.detach();
       transport.destroy();
     }
-    if (!this.#flushing) this.core.free();
+    if (!this.#flushing && !this.#pumping) this.core.free(); // or when the core has returned
   }
 
   /**

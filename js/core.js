@@ -130,8 +130,7 @@ class Instance {
     }
     const { bytes } = this;
     for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i);
-      bytes[at + i] = code < 0xff ? code : 0xff;
+      bytes[at + i] = Math.min(text.charCodeAt(i), 0xff);
     }
     return end;
   }

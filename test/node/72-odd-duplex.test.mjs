@@ -86,3 +86,80 @@ test('a Duplex that has ended already is replaced, as a connection that the serv
       connection.close();
     },
   ));
+
+test('a connection can be closed from inside of its Duplex and of its callbacks, and another takes its place', async () => {
+  const fetchOver = async (sock, options) => {
+    const connection = new HTTPConnection('h', 80, { timeout: 2, ...options });
+    connection.sock = sock;
+    await connection.request('GET', '/');
+    return connection;
+  };
+  const begun = [];
+  const takeOver = (connection) => {
+    connection.close();
+    for (let count = 0; count < 3; count += 1) begun.push(requestOver(duplex()));
+  };
+  const resumed = duplex();
+  const first = await fetchOver(resumed);
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n';
+  resumed.emit('data', Buffer.concat([Buffer.from(head), Buffer.alloc(2_000_000)])); // more than the core takes: paused
+  const response = await first.getresponse();
+  resumed.resume = () => takeOver(first);
+  await assert.rejects(response.read(), { name: 'NotConnected' });
+
+  const told = duplex();
+  const second = await fetchOver(told, { on_informational: () => takeOver(second) });
+  told.emit('data', Buffer.from(`HTTP/1.1 103 Early Hints\r\n\r\n${HEAD}`));
+  await assert.rejects(second.getresponse(), { name: 'ResponseNotReady' });
+
+  for (const each of await Promise.all(begun)) {
+    each.sock.emit('data', Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine'));
+    assert.equal(await (await each.getresponse()).text(), 'mine');
+    each.close();
+  }
+});
+
+const all = async (next) => {
+  const pieces = [];
+  for (let piece; (piece = await next(pieces.length)).length > 0; ) pieces.push(piece);
+  return Buffer.concat(pieces);
+};
+const filled = async (response, size) => {
+  const view = Buffer.alloc(size);
+  return view.subarray(0, await response.readinto(view));
+};
+const readers = {
+  'read()': (response) => response.read(),
+  'read(amt)': (response) => all(() => response.read(200_000)),
+  'readinto()': (response) => all(() => filled(response, 590_000)),
+  'readlines()': async (response) => Buffer.concat(await response.readlines()),
+  'ways in turn': (response) =>
+    all((count) => [() => response.read1(100_000), () => filled(response, 540_000), () => response.readline()][count % 3]()),
+};
+const framings = {
+  'to the close': (body) => ['\r\n', body],
+  'with a length': (body) => [`Content-Length: ${body.length}\r\n\r\n`, body],
+  'chunked': (body) => [`Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n`, body, '\r\n0\r\n\r\n'],
+};
+
+// The receive buffer takes 512 KiB: what is more waits outside of it until the reader makes room.
+for (const [framing, frame] of Object.entries(framings)) {
+  for (const [how, read] of Object.entries(readers)) {
+    test(`a body ${framing} that is larger than the receive buffer and waits in pieces of any size: ${how}`, async () => {
+      for (const size of [530_000, 600_000, 2_000_000]) {
+        const body = Buffer.alloc(size, 'the quick brown fox\njumps over the lazy dog, ');
+        const parts = ['HTTP/1.1 200 OK\r\n', ...frame(body)].map((part) => Buffer.from(part));
+        const bytes = Buffer.concat(parts);
+        for (const piece of [65_536, 300_000, bytes.length]) {
+          const sock = duplex();
+          const connection = await requestOver(sock);
+          for (let at = 0; at < bytes.length; at += piece) sock.emit('data', bytes.subarray(at, at + piece));
+          sock.emit('end');
+          const got = await read(await connection.getresponse());
+          assert.ok(got.equals(body), `${size} bytes in pieces of ${piece}`);
+          connection.close();
+        }
+      }
+    });
+  }
+}

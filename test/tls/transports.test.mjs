@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { HTTPSConnection } from '../../js/index.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
@@ -106,6 +107,23 @@ describe('transports', { skip: noOpenssl }, () => {
     } finally {
       server.close();
       rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('a body that is larger than the receive buffer is whole when it is read late', async () => {
+    for (const size of [530_000, 600_000, 1_000_000]) {
+      const body = 'the quick brown fox jumps over the lazy dog\n'.repeat(size / 44);
+      const replies = [reply(body), chunkedReply([body]), `HTTP/1.1 200 OK\r\n\r\n${body}`];
+      for (const [index, text] of replies.entries()) {
+        const answer = (_, socket) => void (index === 2 ? socket.end(text) : socket.write(text));
+        await withTlsServer(good, answer, async ({ port }) => {
+          const conn = connect(port);
+          const response = await exchange(conn, 'GET', '/');
+          await sleep(50); // more was decrypted than there was room for
+          assert.ok((await response.read()).equals(Buffer.from(body)), `${size} bytes, reply ${index}`);
+          conn.close();
+        });
+      }
     }
   });
 
