@@ -127,6 +127,7 @@ int32_t porthole__chunks_read(porthole_conn *conn) {
       at = skip_extension(conn, at, end);
       if (at < end && conn->chunk_line < conn->limits[PORTHOLE_LIMIT_LINE]) {
         conn->chunk = CHUNK_SIZE_LF;
+        conn->chunk_line++;
         result = *at++ == '\r' ? 0 : PORTHOLE_BAD_CHUNK;
       }
       break;

@@ -137,6 +137,7 @@ struct porthole_conn {
   uint64_t to_send; /* bytes of the announced body not sent yet (SEND_LENGTH) */
   bool raw_excess;  /* more was sent by hand than was announced */
   bool asking;      /* its head is staged, and nothing of it was sent */
+  bool cut;         /* a part of its body was dropped: the peer had answered */
   bool body_open;   /* porthole_conn_body_end has not been called */
 
   /* What stays when the connection is closed: all that is before is forgotten. */

@@ -83,8 +83,14 @@ static int32_t look_before_asking(porthole_conn *conn) {
   porthole_view *view = &conn->view;
   uint32_t offset;
   uint32_t length;
-  conn->asking = false;
-  bool none_due = view->phase == (conn->due_count == 1 ? PORTHOLE_PHASE_HEAD : PORTHOLE_PHASE_END);
+  bool alone = conn->due_count == 1;
+  if (alone ? view->phase > PORTHOLE_PHASE_HEAD || conn->interim || view->raw_length > 0
+            : view->phase == PORTHOLE_PHASE_END && view->raw_length > 0) { /* it came after the request was staged */
+    view->flags |= PORTHOLE_STRAY;
+    porthole__fail(conn, PORTHOLE_UNSOLICITED);
+    return PORTHOLE_UNSOLICITED;
+  }
+  bool none_due = view->phase == (alone ? PORTHOLE_PHASE_HEAD : PORTHOLE_PHASE_END);
   if (!none_due || conn->interim || (view->flags & PORTHOLE_ENDED)) {
     return 0;
   }
@@ -120,6 +126,7 @@ int32_t porthole_conn_flush(porthole_conn *conn) {
       return sent;
     }
     view->tx_sent += (uint32_t)sent;
+    conn->asking = false;
   }
   return 0;
 }
@@ -151,6 +158,7 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t
     return result;
   }
   porthole_conn_failed(conn, host_error(result));
+  porthole__fail(conn, host_error(result)); /* nothing is under way, but nothing can go on in clear either */
   return host_error(result);
 }
 
@@ -190,8 +198,11 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
   if (!conn->body_open) {
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
-  int32_t error = conn->asking ? look_before_asking(conn) : look(conn);
-  if (error != 0 || answered(conn)) {
+  int32_t error = conn->asking ? porthole_conn_flush(conn) : look(conn);
+  if (error == 0 && answered(conn)) {
+    conn->cut = true;
+  }
+  if (error != 0 || conn->cut) {
     return error;
   }
   error = porthole_conn_flush(conn);
@@ -227,6 +238,7 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
     return send_failed(conn, error); /* nothing more: it would be taken for what is missing of the piece */
   }
   if (length > 0) {
+    conn->cut = true;
     return 0; /* answered: the rest is not wanted */
   }
   porthole_conn_body_piece_end(conn);
@@ -254,7 +266,11 @@ int32_t porthole_conn_getresponse(porthole_conn *conn) {
   if (conn->view.state != PORTHOLE_REQUEST_SENT || (conn->view.flags & PORTHOLE_OPEN)) {
     return PORTHOLE_RESPONSE_NOT_READY;
   }
-  int32_t result = porthole_conn_flush(conn);
+  /* A head that is in is handed out, whatever became of its body since: reading that will tell. */
+  bool head_in = conn->view.phase > PORTHOLE_PHASE_HEAD && !conn->handed_out && !conn->asking;
+  int32_t result = head_in && conn->view.error != PORTHOLE_UNSOLICITED && conn->view.error != 0
+                       ? 0
+                       : porthole_conn_flush(conn);
   bool unsent = result == PORTHOLE_HOST_RESET || result == PORTHOLE_HOST_CLOSED;
   int32_t send_error = result;
   if (result != 0 && !unsent) {

@@ -577,6 +577,9 @@ uint32_t porthole_conn_direct(const porthole_conn *conn) {
 
 int32_t porthole_conn_passed(porthole_conn *conn, size_t length) {
   REFUSE_REENTRY(conn);
+  if (length == 0) {
+    return 0;
+  }
   if (length > porthole_conn_direct(conn)) {
     porthole__fail(conn, PORTHOLE_HOST_LIED);
     return PORTHOLE_HOST_LIED;

@@ -168,6 +168,9 @@ int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, siz
   if (conn->view.flags & PORTHOLE_STRAY) {
     return PORTHOLE_UNSOLICITED; /* or what came unasked would be the answer */
   }
+  if (conn->view.flags & PORTHOLE_UNUSABLE) {
+    return conn->view.error != 0 ? conn->view.error : PORTHOLE_CANNOT_SEND_REQUEST;
+  }
   int32_t error = check_method(method, method_length);
   if (error == 0) {
     error = check_url(url, url_length);
@@ -338,6 +341,7 @@ static int32_t choose_mode(porthole_conn *conn, uint32_t body, uint64_t size, ui
 static void head_complete(porthole_conn *conn, uint32_t body) {
   conn->view.state = PORTHOLE_REQUEST_SENT;
   conn->asking = true;
+  conn->cut = false;
   conn->body_open = body != PORTHOLE_BODY_NONE;
   conn->view.sending = conn->body_open;
   porthole__await(conn, conn->request.due);
@@ -432,6 +436,9 @@ int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t ho
   }
   if (conn->view.flags & PORTHOLE_STRAY) {
     return PORTHOLE_UNSOLICITED; /* or what came unasked would be the answer */
+  }
+  if (conn->view.flags & PORTHOLE_UNUSABLE) {
+    return conn->view.error != 0 ? conn->view.error : PORTHOLE_CANNOT_SEND_REQUEST;
   }
   uint8_t authority[AUTHORITY_MAX];
   int32_t length = porthole__authority(authority, host, host_length, port, true);
@@ -564,6 +571,10 @@ int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields
   REFUSE_REENTRY(conn);
   if (!conn->body_open) {
     return PORTHOLE_CANNOT_SEND_HEADER;
+  }
+  if (conn->cut) { /* view.sending stays: no other request can follow */
+    conn->body_open = false;
+    return 0;
   }
   if (conn->mode == SEND_LENGTH && conn->to_send > 0) {
     return PORTHOLE_BODY_TOO_SHORT;

@@ -244,6 +244,8 @@ static void a_handshake_that_fails_ends_the_connection(void **state) {
     host.handshake = failures[i].answers;
     assert_int_equal(start_tls(conn), failures[i].error);
     assert_true(porthole_conn_view(conn)->flags & PORTHOLE_UNUSABLE);
+    assert_int_equal(request(conn, "GET", "/in-clear"), failures[i].error);
+    assert_int_equal(start_tls(conn), failures[i].error);
     assert_int_equal(host.sent_length, 0);
     free_conn(conn);
   }
@@ -300,6 +302,7 @@ static void nothing_is_read_behind_the_receive_buffer(void **state) {
     assert_int_equal(request(conn, "GET", "/"), 0);
     assert_int_equal(porthole_conn_getresponse(conn), 200);
     assert_int_equal(request(conn, "GET", "/"), 0);
+    assert_int_equal(porthole_conn_flush(conn), 0);
     host.length += sizeof input - 1;
     int32_t count;
     size_t total = 0;
@@ -357,6 +360,51 @@ static void nothing_is_asked_of_a_peer_that_has_closed(void **state) {
   free_conn(conn);
 }
 
+static void what_comes_between_staging_and_sending_answers_nothing(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to(ANSWER, 0);
+  assert_int_equal(request(conn, "GET", "/"), 0);
+  porthole_conn_receive(conn);
+  assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_UNSOLICITED);
+  assert_int_equal(host.sent_length, 0);
+  free_conn(conn);
+}
+
+static void no_request_follows_an_upload_that_was_cut_short(void **state) {
+  (void)state;
+  static const uint8_t piece[1000];
+  static const uint32_t kinds[] = {PORTHOLE_BODY_STREAM, PORTHOLE_BODY_UNKNOWN};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    porthole_conn *conn = connect_to("HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n", 0);
+    assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/up", 3, NULL, 0,
+                                           kinds[i], sizeof piece, 0, 0),
+                     0);
+    assert_int_equal(porthole_conn_flush(conn), 0);
+    size_t head = host.sent_length;
+    host.ready = true; /* the answer is there before the body is */
+    assert_int_equal(porthole_conn_send(conn, piece, sizeof piece), 0);
+    assert_int_equal(porthole_conn_body_end(conn, NULL, 0), 0);
+    assert_int_equal(host.sent_length, head);
+    assert_int_equal(porthole_conn_getresponse(conn), 413);
+    assert_true(porthole_conn_view(conn)->flags & PORTHOLE_UNUSABLE);
+    uint8_t body[8];
+    assert_int_equal(porthole_conn_read(conn, body, sizeof body), 0);
+    assert_int_equal(request(conn, "GET", "/next"), PORTHOLE_CANNOT_SEND_REQUEST);
+    free_conn(conn);
+  }
+}
+
+static void no_request_follows_a_response_that_closes(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 0);
+  uint8_t body[8];
+  assert_int_equal(request(conn, "GET", "/1"), 0);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), 0);
+  assert_int_equal(request(conn, "GET", "/2"), PORTHOLE_CANNOT_SEND_REQUEST);
+  free_conn(conn);
+}
+
 static void error_codes_are_unique_and_in_their_hundreds(void **state) {
   (void)state;
   static const struct {
@@ -399,6 +447,9 @@ int main(void) {
       cmocka_unit_test(nothing_is_read_behind_the_receive_buffer),
       cmocka_unit_test(what_was_said_while_a_connection_rested_answers_nothing),
       cmocka_unit_test(nothing_is_asked_of_a_peer_that_has_closed),
+      cmocka_unit_test(what_comes_between_staging_and_sending_answers_nothing),
+      cmocka_unit_test(no_request_follows_an_upload_that_was_cut_short),
+      cmocka_unit_test(no_request_follows_a_response_that_closes),
       cmocka_unit_test(error_codes_are_unique_and_in_their_hundreds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,22 @@ static void limits_count_what_they_name(void **state) {
   assert_int_equal(porthole_conn_read(conn, body, sizeof body), PORTHOLE_BODY_TOO_LARGE);
   free_conn(conn);
 
+  for (int size = 38; size <= 42; size++) { /* a chunk's size line, its line end included, under a limit of 40 */
+    for (int extended = 0; extended < 2; extended++) {
+      snprintf(input, sizeof input, CHUNKED "1%*s\r\n!\r\n0\r\n\r\n", size - 3, "");
+      if (extended) {
+        input[sizeof CHUNKED] = ';';
+        memset(input + sizeof CHUNKED + 1, 'x', (size_t)size - 4);
+      }
+      conn = connect_to(input, sizeof CHUNKED - 1);
+      porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, 40, 0);
+      request(conn, "GET", "/");
+      assert_int_equal(porthole_conn_getresponse(conn), 200);
+      assert_int_equal(porthole_conn_read(conn, body, sizeof body), size <= 40 ? 1 : PORTHOLE_CHUNK_LINE_TOO_LONG);
+      free_conn(conn);
+    }
+  }
+
   conn = connect_to(CHUNKED "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", sizeof CHUNKED - 1 + 10);
   request(conn, "GET", "/");
   assert_int_equal(porthole_conn_getresponse(conn), 200);
@@ -125,6 +141,7 @@ static void a_second_request_can_go_out_before_the_first_body_is_read(void **sta
       continue;
     }
     assert_int_equal(request(conn, "GET", "/2"), 0);
+    assert_int_equal(porthole_conn_flush(conn), 0);
     assert_int_equal(request(conn, "GET", "/3"), PORTHOLE_CANNOT_SEND_REQUEST);
     assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_RESPONSE_NOT_READY);
     assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);

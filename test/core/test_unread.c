@@ -161,6 +161,39 @@ static void what_comes_between_putrequest_and_endheaders_is_no_answer(void **sta
   feed_free(&to);
 }
 
+static void a_head_that_is_in_is_handed_out_whatever_follows_it(void **state) {
+  (void)state;
+  for (int late = 0; late < 2; late++) { /* whether the first response is read before the second comes */
+    feed to = feed_new(RX);
+    assert_int_equal(feed_request(&to, "GET"), 0);
+    feed_text(&to, OK_HEAD "Content-Length: 2\r\n\r\n");
+    assert_int_equal(porthole_conn_accept(to.conn), 0);
+    assert_int_equal(feed_request(&to, "GET"), 0);
+    feed_text(&to, "ok");
+    if (late) {
+      porthole_conn_finish(to.conn);
+    }
+    feed_text(&to, OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nZ");
+    if (!late) {
+      porthole_conn_finish(to.conn);
+    }
+    assert_int_equal(to.view->error, PORTHOLE_BAD_CHUNK);
+    assert_int_equal(porthole_conn_getresponse(to.conn), 200);
+    feed_free(&to);
+  }
+}
+
+static void a_read_of_nothing_into_other_memory_changes_nothing(void **state) {
+  (void)state;
+  feed to = feed_new(RX);
+  assert_int_equal(porthole_conn_passed(to.conn, 0), 0);
+  assert_int_equal(to.view->phase, PORTHOLE_PHASE_NOTHING);
+  assert_int_equal(feed_request(&to, "GET"), 0);
+  assert_int_equal(porthole_conn_passed(to.conn, 0), 0);
+  assert_int_equal(to.view->phase, PORTHOLE_PHASE_HEAD);
+  feed_free(&to);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_end_of_the_stream_ends_the_response_that_waited),
@@ -169,6 +202,8 @@ int main(void) {
       cmocka_unit_test(the_end_of_the_stream_counts_behind_an_interim_response),
       cmocka_unit_test(a_response_larger_than_the_buffer_waits),
       cmocka_unit_test(what_comes_between_putrequest_and_endheaders_is_no_answer),
+      cmocka_unit_test(a_head_that_is_in_is_handed_out_whatever_follows_it),
+      cmocka_unit_test(a_read_of_nothing_into_other_memory_changes_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
