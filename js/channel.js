@@ -102,6 +102,8 @@ export class Channel {
   requests = 0;
   /** The exchange whose response has not begun. @type {import('./exchange.js').Exchange | null} */
   awaited = null;
+  /** Can the kernel still write into the core's memory, for a socket that was given away? */
+  lent = false;
   /** The core's connection. */
   core;
   // As one that is watched by timer.js: for all who wait.
@@ -440,14 +442,14 @@ export class Channel {
     const waiter = this.#receiver;
     this.#receiver = null; // a step that fails closes the channel, which tells those who wait
     if (waiter !== null && !run(waiter)) this.#receiver = waiter;
-    else if (this.#sender === null) unwatch(this);
+    else if (this.#receiver === null && this.#sender === null) unwatch(this);
   }
 
   #runSender() {
     const waiter = this.#sender;
     this.#sender = null;
     if (waiter !== null && !run(waiter)) this.#sender = waiter;
-    else if (this.#receiver === null) unwatch(this);
+    else if (this.#receiver === null && this.#sender === null) unwatch(this);
   }
 
   /** The time of somebody who waits has come, unless something moved meanwhile. @param {number} now */
@@ -670,7 +672,7 @@ export class Channel {
       const transport = this.detach();
       transport.destroy();
     }
-    if (!this.#flushing && !this.#pumping) this.core.free(); // or when the core has returned
+    if (!this.#flushing && !this.#pumping && !this.lent) this.core.free(); // or once nobody is at it any more
   }
 
   /**

@@ -298,6 +298,10 @@ export class HTTPConnection {
       transport.destroy();
       throw new NotConnected('the connection was closed');
     }
+    if (this.sock !== null) {
+      transport.destroy(); // the caller has brought one meanwhile
+      return;
+    }
     const { security } = transport;
     if (security !== null && plan.peer !== undefined) security.certificate = plan.peer.recall(security.certificate);
     this.#attach(transport);
@@ -374,7 +378,16 @@ export class HTTPConnection {
       return Promise.reject(error);
     }
     if (described.kind === BODY_NONE && this.#ready(exchange.started)) return this.#flush(exchange);
-    return this.#send(exchange, described);
+    return this.#queued(this.#send(exchange, described));
+  }
+
+  /** What send() has to wait for. */
+  #queued(promise) {
+    this.#sending = promise.then(
+      () => {},
+      () => {},
+    );
+    return promise;
   }
 
   /** Takes the options of a request into account. @returns {number} flags */
@@ -444,7 +457,7 @@ export class HTTPConnection {
       return Promise.reject(error);
     }
     if (described.kind === BODY_NONE && this.#ready(performance.now())) return this.#flush(exchange);
-    return this.#send(exchange, described);
+    return this.#queued(this.#send(exchange, described));
   }
 
   /**
@@ -477,6 +490,7 @@ export class HTTPConnection {
       await this.connect();
     }
     const channel = this.#channel;
+    if (channel === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
     const limits = this.#waitsFor(null).send;
     if (this.#exchange !== null) this.#exchange.replay = null;
     try {
@@ -590,7 +604,14 @@ export class HTTPConnection {
     this.#held.channel = null;
     this.#exchange?.finish();
     this.#security = null;
-    channel.detach().release(() => channel.close());
+    const transport = channel.detach();
+    channel.lent = true;
+    transport.release(() => {
+      channel.lent = false;
+      if (channel.closed) channel.core.free();
+      else channel.close();
+    });
+    if (!channel.closed) channel.abort(new NotConnected('the socket was given away')); // for who waits
   }
 
   /** Leaves the channel to its response. */
@@ -637,7 +658,7 @@ export class HTTPConnection {
     error.port = this.port;
     error.bytes_sent = sent;
     error.bytes_received = channel === null ? 0 : channel.bytesReceived;
-    error.retry_safe = sent === 0 ? 'yes' : answered ? 'no' : 'unknown';
+    error.retry_safe = sent === 0 && this.#exchange?.repeated !== true ? 'yes' : answered ? 'no' : 'unknown';
     if (phase === 'tls' || String(error.code).startsWith('ERR_SSL_')) addHint(error);
     return error;
   }
@@ -812,6 +833,7 @@ export class HTTPConnection {
       phase = 'send';
       this.#departs(channel, exchange);
       if (debuglevel > 0) print(`send: ${reprBytes(channel.core.staged())}`);
+      if (channel.transport === null) throw channel.failure() ?? new NotConnected('the connection was closed');
       const { socket } = channel.transport;
       await drained(channel, limits);
       if (exchange.expect !== null) {
@@ -823,7 +845,10 @@ export class HTTPConnection {
       let first;
       try {
         flush(channel);
-        if (wanted && body.bytes !== null) first = sendPiece(channel, body.bytes, limits, debuglevel);
+        if (wanted && body.bytes !== null) {
+          first = sendPiece(channel, body.bytes, limits, debuglevel);
+          first.catch(() => {}); // awaited below, unless uncork throws
+        }
       } finally {
         socket.uncork?.();
       }
@@ -849,6 +874,7 @@ export class HTTPConnection {
       this.#restage(exchange);
       current = this.#channel;
     }
+    if (current.closed) throw current.failure();
     if (current.transport === null) {
       this.#progress = exchange;
       try {

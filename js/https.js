@@ -22,7 +22,7 @@ export class HTTPSConnection extends HTTPConnection {
 
   #context;
   #checkHostname;
-  #sessions = { last: null, certificate: undefined }; // of earlier connections; the socket holds this, and not the connection
+  #sessions = { last: null }; // of earlier connections; the socket holds this, and not the connection
 
   /**
    * @param {string} host
@@ -83,16 +83,17 @@ export class HTTPSConnection extends HTTPConnection {
     const sessions = this.#sessions;
     const session = sessions.last;
     const known = session !== null && session.name === name && same(session.settings, settings);
+    const handshake = { certificate: known ? session.handshake.certificate : undefined };
     return {
       name,
       settings: known ? { session: session.data, ...settings } : settings,
       onsession: (data) => {
-        sessions.last = { name, settings: { ...settings }, data };
+        sessions.last = { name, settings: { ...settings }, data, handshake };
       },
       // A resumed session comes without the certificate: that of the handshake before counts for it.
       recall: (certificate) => {
-        if (certificate !== undefined) sessions.certificate = certificate;
-        return sessions.certificate;
+        handshake.certificate = certificate ?? handshake.certificate;
+        return handshake.certificate;
       },
     };
   }

@@ -430,17 +430,22 @@ export class HTTPResponse {
 
   /** Waits until `step` gives a result. */
   #wait(step) {
+    let over = false;
     const promise = this.#channel.receiving(this.#exchange.waits.idle, () => {
       try {
         const result = step();
-        if (result !== undefined) this.#waiting = null;
+        if (result !== undefined) {
+          over = true;
+          this.#waiting = null;
+        }
         return result;
       } catch (error) {
+        over = true;
         this.#waiting = null;
         throw error;
       }
     });
-    this.#waiting = promise;
+    if (!over) this.#waiting = promise; // a signal that was aborted has ended it already
     return promise;
   }
 

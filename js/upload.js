@@ -44,8 +44,9 @@ export async function drained(channel, limits) {
 
 /** Hands what is staged to the transport. */
 export function flush(channel) {
+  if (channel.closed) throw channel.failure();
   const result = channel.flush();
-  if (result !== 0) throw channel.error ?? channel.core.error(result);
+  if (result !== 0) throw (channel.error ??= channel.core.error(result));
 }
 
 /** Writes bytes in parts, as fast as the socket takes them. */
@@ -70,6 +71,7 @@ async function write(channel, bytes, offset, limits) {
  * @param {object} limits
  */
 export async function sendRaw(channel, bytes, limits) {
+  if (channel.closed) throw channel.failure();
   const { exports, address } = channel.core;
   exports.porthole_conn_sent_raw(address, bytes.length);
   await write(channel, bytes, 0, limits);
@@ -90,6 +92,7 @@ export async function sendPiece(channel, piece, limits, debuglevel) {
     if (debuglevel > 0) print('Zero length chunk ignored');
     return;
   }
+  if (channel.closed || channel.transport === null) throw channel.failure();
   const { core, transport } = channel;
   const { exports, address } = core;
   const { socket } = transport;
@@ -104,7 +107,7 @@ export async function sendPiece(channel, piece, limits, debuglevel) {
     }
     flush(channel);
     transport.write(whole ? piece : piece.subarray(0, PART));
-    if (whole) {
+    if (whole && !channel.closed) {
       exports.porthole_conn_body_piece_end(address);
       flush(channel);
     }
@@ -115,6 +118,7 @@ export async function sendPiece(channel, piece, limits, debuglevel) {
     await write(channel, piece, PART, limits);
     if (channel.answered) return;
     await drained(channel, limits);
+    if (channel.closed) throw channel.failure();
     exports.porthole_conn_body_piece_end(address);
     flush(channel);
   }
