@@ -73,6 +73,13 @@ static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t lengt
   return conn->view.error;
 }
 
+/** The peer spoke before it was asked. @returns PORTHOLE_UNSOLICITED */
+static int32_t unsolicited(porthole_conn *conn) {
+  conn->view.flags |= PORTHOLE_STRAY;
+  porthole__fail(conn, PORTHOLE_UNSOLICITED);
+  return PORTHOLE_UNSOLICITED;
+}
+
 /**
  * Before a request goes out: what the peer has said already would be taken for its answer (RFC 9112 section 9.2), and one
  * that has closed gives none.
@@ -86,9 +93,7 @@ static int32_t look_before_asking(porthole_conn *conn) {
   bool alone = conn->due_count == 1;
   if (alone ? view->phase > PORTHOLE_PHASE_HEAD || conn->interim || view->raw_length > 0
             : view->phase == PORTHOLE_PHASE_END && view->raw_length > 0) { /* it came after the request was staged */
-    view->flags |= PORTHOLE_STRAY;
-    porthole__fail(conn, PORTHOLE_UNSOLICITED);
-    return PORTHOLE_UNSOLICITED;
+    return unsolicited(conn);
   }
   bool none_due = view->phase == (alone ? PORTHOLE_PHASE_HEAD : PORTHOLE_PHASE_END);
   if (!none_due || conn->interim || (view->flags & PORTHOLE_ENDED)) {
@@ -100,9 +105,9 @@ static int32_t look_before_asking(porthole_conn *conn) {
   }
   int32_t received = host_receive(conn, offset, length);
   if (received > 0) {
-    view->flags |= PORTHOLE_STRAY;
-    porthole__fail(conn, PORTHOLE_UNSOLICITED);
-  } else if (received == 0) {
+    return unsolicited(conn);
+  }
+  if (received == 0) {
     porthole_conn_ended(conn);
   }
   return view->error;
@@ -268,9 +273,8 @@ int32_t porthole_conn_getresponse(porthole_conn *conn) {
   }
   /* A head that is in is handed out, whatever became of its body since: reading that will tell. */
   bool head_in = conn->view.phase > PORTHOLE_PHASE_HEAD && !conn->handed_out && !conn->asking;
-  int32_t result = head_in && conn->view.error != PORTHOLE_UNSOLICITED && conn->view.error != 0
-                       ? 0
-                       : porthole_conn_flush(conn);
+  bool broken_since = conn->view.error != 0 && conn->view.error != PORTHOLE_UNSOLICITED;
+  int32_t result = head_in && broken_since ? 0 : porthole_conn_flush(conn);
   bool unsent = result == PORTHOLE_HOST_RESET || result == PORTHOLE_HOST_CLOSED;
   int32_t send_error = result;
   if (result != 0 && !unsent) {

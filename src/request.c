@@ -159,19 +159,27 @@ static bool stage_host(porthole_conn *conn, const porthole_span *authority) {
   return fits && STAGE(conn, "\r\n");
 }
 
-int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
-                                 size_t url_length, uint32_t flags) {
-  REFUSE_REENTRY(conn);
+/** Can a request begin? What came unasked would be its answer. @returns 0 or an error */
+static int32_t check_usable(const porthole_conn *conn) {
   if (conn->view.state != PORTHOLE_IDLE) {
     return PORTHOLE_CANNOT_SEND_REQUEST;
   }
   if (conn->view.flags & PORTHOLE_STRAY) {
-    return PORTHOLE_UNSOLICITED; /* or what came unasked would be the answer */
+    return PORTHOLE_UNSOLICITED;
   }
   if (conn->view.flags & PORTHOLE_UNUSABLE) {
     return conn->view.error != 0 ? conn->view.error : PORTHOLE_CANNOT_SEND_REQUEST;
   }
-  int32_t error = check_method(method, method_length);
+  return 0;
+}
+
+int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
+                                 size_t url_length, uint32_t flags) {
+  REFUSE_REENTRY(conn);
+  int32_t error = check_usable(conn);
+  if (error == 0) {
+    error = check_method(method, method_length);
+  }
   if (error == 0) {
     error = check_url(url, url_length);
   }
@@ -431,14 +439,9 @@ int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t
 int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
                              const porthole_field *fields, size_t count) {
   REFUSE_REENTRY(conn);
-  if (conn->view.state != PORTHOLE_IDLE) {
-    return PORTHOLE_CANNOT_SEND_REQUEST;
-  }
-  if (conn->view.flags & PORTHOLE_STRAY) {
-    return PORTHOLE_UNSOLICITED; /* or what came unasked would be the answer */
-  }
-  if (conn->view.flags & PORTHOLE_UNUSABLE) {
-    return conn->view.error != 0 ? conn->view.error : PORTHOLE_CANNOT_SEND_REQUEST;
+  int32_t refused = check_usable(conn);
+  if (refused != 0) {
+    return refused;
   }
   uint8_t authority[AUTHORITY_MAX];
   int32_t length = porthole__authority(authority, host, host_length, port, true);

@@ -265,8 +265,9 @@ int32_t porthole_split_host(const uint8_t *text, size_t length, uint32_t has_por
  * @param size_low      PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
  * @param size_high     … its upper half
  * @param flags         PORTHOLE_ENCODE_CHUNKED, PORTHOLE_EXPECT_CONTINUE, PORTHOLE_HAS_TRAILERS
- * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; PORTHOLE_UNSOLICITED when the peer has sent what nobody asked for; or the
- *          code of the argument that is refused (-310 to -339): view.refused is the index of a refused header
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST when one is under way, or the connection can carry no other; view.error when it
+ *          has failed; PORTHOLE_UNSOLICITED when the peer has sent what nobody asked for; or the code of the argument that
+ *          is refused (-310 to -339): view.refused is the index of a refused header
  */
 int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
                               size_t url_length, const porthole_field *fields, size_t count, uint32_t body,
