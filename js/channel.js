@@ -166,6 +166,11 @@ export class Channel {
     return this.#closed;
   }
 
+  /** @throws what took the transport away, when it is gone: the core's memory can be another connection's by then */
+  throwIfGone() {
+    if (this.transport === null) throw this.failure() ?? new NotConnected('the connection was closed');
+  }
+
   /** A request begins: bytes are counted from here. */
   beginRequest() {
     this.continued = false;

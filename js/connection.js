@@ -591,8 +591,7 @@ export class HTTPConnection {
   #drop() {
     this.#closings++;
     const channel = this.#channel;
-    this.#channel = null;
-    this.#held.channel = null;
+    this.#use(null);
     if (channel !== null && this.#exchange?.channel === channel) this.#exchange.finish();
     channel?.close();
   }
@@ -600,8 +599,7 @@ export class HTTPConnection {
   /** Gives the channel up to whoever has its socket. */
   #release() {
     const channel = this.#channel;
-    this.#channel = null;
-    this.#held.channel = null;
+    this.#use(null);
     this.#exchange?.finish();
     this.#security = null;
     const transport = channel.detach();
@@ -618,8 +616,7 @@ export class HTTPConnection {
   #handOver(channel, response) {
     const held = { channel };
     abandoned.register(response, held);
-    this.#channel = null;
-    this.#held.channel = null;
+    this.#use(null);
   }
 
   /** Closes the channel after an error. @returns the error, described */
@@ -833,7 +830,7 @@ export class HTTPConnection {
       phase = 'send';
       this.#departs(channel, exchange);
       if (debuglevel > 0) print(`send: ${reprBytes(channel.core.staged())}`);
-      if (channel.transport === null) throw channel.failure() ?? new NotConnected('the connection was closed');
+      channel.throwIfGone();
       const { socket } = channel.transport;
       await drained(channel, limits);
       if (exchange.expect !== null) {

@@ -24,8 +24,8 @@ export function isDuplex(value) {
  * @property {string} host ASCII
  * @property {number} port
  * @property {number | null} timeout seconds, as `create_connection` is told
- * @property {{lookup: number | null | undefined, connect: number | null}} limits seconds, null for none; a look-up whose limit is
- *   undefined counts as connecting
+ * @property {{lookup: number | null | undefined, connect: number | null}} limits seconds, null for none; a look-up whose
+ *   limit is undefined counts as connecting
  * @property {[string, number] | null} source_address
  * @property {AbortSignal | null} signal
  * @property {string | null} socket_path

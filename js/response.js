@@ -399,7 +399,6 @@ export class HTTPResponse {
 
   /** Is nothing in the way of taking bytes that are at hand? */
   get #free() {
-    if (this.#channel.closed) return false; // what it saw belongs to somebody else
     return this.#open && this.#waiting === null && this.#error === null && this.#exchange.waits.idle.signals.length === 0;
   }
 
@@ -430,22 +429,17 @@ export class HTTPResponse {
 
   /** Waits until `step` gives a result. */
   #wait(step) {
-    let over = false;
     const promise = this.#channel.receiving(this.#exchange.waits.idle, () => {
       try {
         const result = step();
-        if (result !== undefined) {
-          over = true;
-          this.#waiting = null;
-        }
+        if (result !== undefined) this.#waiting = null;
         return result;
       } catch (error) {
-        over = true;
         this.#waiting = null;
         throw error;
       }
     });
-    if (!over) this.#waiting = promise; // a signal that was aborted has ended it already
+    if (this.#channel.isReceiving) this.#waiting = promise; // or a signal that was aborted has ended it already
     return promise;
   }
 
@@ -648,9 +642,8 @@ function withLines(error, lines) {
   const partial = Buffer.concat([...lines, error?.partial ?? nothing()]);
   if (partial.length === 0 || !Object.isExtensible(error) || error.retry_safe === undefined) return error;
   if (!(error instanceof IncompleteRead)) return Object.assign(error, { partial });
-  const { expected, cause, phase, host, port, bytes_sent, bytes_received, retry_safe } = error;
-  const about = { phase, host, port, bytes_sent, bytes_received, retry_safe };
-  return Object.assign(new IncompleteRead(partial, expected, { cause }), about);
+  const { expected, cause } = error;
+  return Object.assign(new IncompleteRead(partial, expected, { cause }), { ...error, partial });
 }
 
 function asTarget(view) {

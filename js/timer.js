@@ -32,7 +32,13 @@ let first = null;
 let timer = null; // stands while somebody is watched, and is never later than the first that is due
 let timerDue = Number.POSITIVE_INFINITY;
 
-/** Calls `watched.expire` at a time, unless `unwatch` comes before. @param {Watched} watched @param {number} due @param {number} now */
+/**
+ * Calls `watched.expire` at a time, unless `unwatch` comes before.
+ *
+ * @param {Watched} watched
+ * @param {number} due in milliseconds of performance.now()
+ * @param {number} now
+ */
 export function watch(watched, due, now) {
   if (watched.due === Number.POSITIVE_INFINITY) {
     watched.previousWatched = null;

@@ -44,7 +44,7 @@ export async function drained(channel, limits) {
 
 /** Hands what is staged to the transport. */
 export function flush(channel) {
-  if (channel.closed) throw channel.failure();
+  channel.throwIfGone();
   const result = channel.flush();
   if (result !== 0) throw (channel.error ??= channel.core.error(result));
 }
@@ -71,7 +71,7 @@ async function write(channel, bytes, offset, limits) {
  * @param {object} limits
  */
 export async function sendRaw(channel, bytes, limits) {
-  if (channel.closed) throw channel.failure();
+  channel.throwIfGone();
   const { exports, address } = channel.core;
   exports.porthole_conn_sent_raw(address, bytes.length);
   await write(channel, bytes, 0, limits);
@@ -92,7 +92,7 @@ export async function sendPiece(channel, piece, limits, debuglevel) {
     if (debuglevel > 0) print('Zero length chunk ignored');
     return;
   }
-  if (channel.closed || channel.transport === null) throw channel.failure();
+  channel.throwIfGone();
   const { core, transport } = channel;
   const { exports, address } = core;
   const { socket } = transport;
@@ -118,7 +118,7 @@ export async function sendPiece(channel, piece, limits, debuglevel) {
     await write(channel, piece, PART, limits);
     if (channel.answered) return;
     await drained(channel, limits);
-    if (channel.closed) throw channel.failure();
+    channel.throwIfGone();
     exports.porthole_conn_body_piece_end(address);
     flush(channel);
   }

@@ -10,6 +10,7 @@ import {
   HOST_OTHER,
   WANT_WRITE,
 } from '../../js/generated/errors.js';
+import { after } from '../../js/timer.js';
 import { Transport } from './transport.js';
 
 const MAX_HANDLE = 0x7fffffff;
@@ -123,8 +124,7 @@ export class Host {
 function limitConnecting(transport, timeout) {
   const { socket } = transport;
   const expire = () => transport.fail(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT', syscall: 'connect' }));
-  const timer = setTimeout(expire, timeout);
-  timer.unref();
+  const timer = after(timeout, expire);
   const settle = () => clearTimeout(timer);
   socket.once('connect', settle).once('close', settle);
 }
