@@ -3,29 +3,23 @@
 // A Duplex as `sock` that does not behave as a socket does.
 
 import assert from 'node:assert/strict';
-import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection } from '../../js/index.js';
+import { MemoryPeer } from '../support/memory-peer.mjs';
 import { withServer } from '../support/raw-server.mjs';
 
 const HEAD = 'HTTP/1.1 200 OK\r\n\r\n';
 
-function duplex() {
-  const made = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-  made.on('error', () => {});
-  return made;
-}
-
-async function requestOver(sock) {
-  const connection = new HTTPConnection('h', 80, { timeout: 2 });
+async function requestOver(sock, options) {
+  const connection = new HTTPConnection('h', 80, { timeout: 2, ...options });
   connection.sock = sock;
   await connection.request('GET', '/');
   return connection;
 }
 
 test('characters of a Duplex that decodes are not narrowed to line ends', async () => {
-  const sock = duplex();
+  const sock = new MemoryPeer();
   sock.setEncoding('utf8');
   const connection = await requestOver(sock);
   sock.push(Buffer.from('HTTP/1.1 200 OK\r\nX: a\u010aSet-Cookie: evil=1\r\nContent-Length: 2\r\n\r\nok'));
@@ -38,7 +32,7 @@ test('characters of a Duplex that decodes are not narrowed to line ends', async 
 const { buffer } = Uint8Array.from(Buffer.from('hello!'));
 for (const chunk of [buffer, new DataView(buffer), new Uint16Array(buffer)]) {
   test(`a Duplex may emit bytes as ${chunk.constructor.name}`, async () => {
-    const sock = duplex();
+    const sock = new MemoryPeer();
     const connection = await requestOver(sock);
     sock.emit('data', Buffer.from(HEAD));
     sock.emit('data', chunk);
@@ -50,7 +44,7 @@ for (const chunk of [buffer, new DataView(buffer), new Uint16Array(buffer)]) {
 
 for (const chunk of [5, {}, undefined, null]) {
   test(`a Duplex that emits ${typeof chunk === 'object' ? JSON.stringify(chunk) : chunk} as data fails the body`, async () => {
-    const sock = duplex();
+    const sock = new MemoryPeer();
     const connection = await requestOver(sock);
     sock.emit('data', Buffer.from(HEAD));
     sock.emit('data', Buffer.from('hello'));
@@ -62,7 +56,7 @@ for (const chunk of [5, {}, undefined, null]) {
 }
 
 test('a Duplex whose destroy throws is given up all the same', async () => {
-  const sock = duplex();
+  const sock = new MemoryPeer();
   sock.destroy = () => {
     throw new Error('no');
   };
@@ -75,7 +69,7 @@ test('a Duplex that has ended already is replaced, as a connection that the serv
   withServer(
     () => 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere',
     async ({ port }) => {
-      const sock = duplex();
+      const sock = new MemoryPeer();
       sock.push(null);
       sock.resume();
       await sleep(10);
@@ -88,27 +82,21 @@ test('a Duplex that has ended already is replaced, as a connection that the serv
   ));
 
 test('a connection can be closed from inside of its Duplex and of its callbacks, and another takes its place', async () => {
-  const fetchOver = async (sock, options) => {
-    const connection = new HTTPConnection('h', 80, { timeout: 2, ...options });
-    connection.sock = sock;
-    await connection.request('GET', '/');
-    return connection;
-  };
   const begun = [];
   const takeOver = (connection) => {
     connection.close();
-    for (let count = 0; count < 3; count += 1) begun.push(requestOver(duplex()));
+    for (let count = 0; count < 3; count += 1) begun.push(requestOver(new MemoryPeer()));
   };
-  const resumed = duplex();
-  const first = await fetchOver(resumed);
+  const resumed = new MemoryPeer();
+  const first = await requestOver(resumed);
   const head = 'HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n';
   resumed.emit('data', Buffer.concat([Buffer.from(head), Buffer.alloc(2_000_000)])); // more than the core takes: paused
   const response = await first.getresponse();
   resumed.resume = () => takeOver(first);
   await assert.rejects(response.read(), { name: 'NotConnected' });
 
-  const told = duplex();
-  const second = await fetchOver(told, { on_informational: () => takeOver(second) });
+  const told = new MemoryPeer();
+  const second = await requestOver(told, { on_informational: () => takeOver(second) });
   told.emit('data', Buffer.from(`HTTP/1.1 103 Early Hints\r\n\r\n${HEAD}`));
   await assert.rejects(second.getresponse(), { name: 'ResponseNotReady' });
 
@@ -151,7 +139,7 @@ for (const [framing, frame] of Object.entries(framings)) {
         const parts = ['HTTP/1.1 200 OK\r\n', ...frame(body)].map((part) => Buffer.from(part));
         const bytes = Buffer.concat(parts);
         for (const piece of [65_536, 300_000, bytes.length]) {
-          const sock = duplex();
+          const sock = new MemoryPeer();
           const connection = await requestOver(sock);
           for (let at = 0; at < bytes.length; at += piece) sock.emit('data', bytes.subarray(at, at + piece));
           sock.emit('end');

@@ -5,26 +5,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection, HTTPResponse, NotConnected, TimeoutError } from '../../js/index.js';
+import { MemoryPeer } from '../support/memory-peer.mjs';
 import { withServer } from '../support/raw-server.mjs';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
-
-/** A Duplex that keeps what is written to it. */
-function duplex() {
-  const made = new Duplex({
-    read() {},
-    write(chunk, _encoding, done) {
-      made.written += chunk.latin1Slice();
-      done();
-    },
-  });
-  made.written = '';
-  return made;
-}
 
 async function get(connection, url = '/') {
   await connection.request('GET', url);
@@ -74,24 +61,24 @@ test('a read that waits when the socket is given away is told so', () =>
 
 test('a request that waits for a 100 when its connection is closed sends nothing of another one', async () => {
   const one = new HTTPConnection('a');
-  one.sock = duplex();
+  one.sock = new MemoryPeer();
   const request = one.request('POST', '/a', 'body', {}, { expect_continue: 5 });
   await sleep(10);
   one.close();
   const other = new HTTPConnection('b');
-  const sock = duplex();
+  const sock = new MemoryPeer();
   other.sock = sock;
   other.putrequest('GET', '/b');
   await assert.rejects(request, NotConnected);
   await sleep(10);
-  assert.equal(sock.written, '');
+  assert.equal(sock.received, '');
   await other.endheaders();
-  assert.match(sock.written, /^GET \/b HTTP\/1\.1\r\n/);
+  assert.match(sock.received, /^GET \/b HTTP\/1\.1\r\n/);
   other.close();
 });
 
 test('a signal that is aborted in the turn in which a piece came ends this read and the next', async () => {
-  const sock = duplex();
+  const sock = new MemoryPeer();
   const controller = new AbortController();
   const connection = new HTTPConnection('h', { signal: controller.signal });
   connection.sock = sock;
