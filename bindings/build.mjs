@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// `npm run build`: porthole.wasm and js/generated/.
+// `npm run build`: porthole.wasm and bindings/generated/.
 //
 // The module is made by Emscripten, which is installed when that is possible, and else by the clang of npm's
 // @yowasp/clang: the same sources, imports and exports. PORTHOLE_TOOLCHAIN=emscripten or =yowasp chooses one.
@@ -102,7 +102,7 @@ async function build() {
 try {
   const wasm = await build();
   run(process.execPath, [join(root, 'bindings', 'gen.mjs'), '--wasm', wasm]);
-  say(`${statSync(wasm).size} bytes of porthole.wasm, and js/generated/, are up to date`);
+  say(`${statSync(wasm).size} bytes of porthole.wasm, and bindings/generated/, are up to date`);
 } catch (error) {
   say(error.message);
   process.exitCode = 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Writes js/generated/ out of the C side, so that no number and no text is typed twice:
+// Writes bindings/generated/ out of the C side, so that no number and no text is typed twice:
 //
 //   errors.def  → errors.js, errors.d.ts    status.def → status.js, status.d.ts
 //   porthole.h, host.h → abi.js             porthole.wasm → core-wasm.js, and a copy for the package
@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const include = join(root, 'src', 'include', 'porthole');
-const generated = join(root, 'js', 'generated');
+const generated = join(root, 'bindings', 'generated');
 
 const { values: options } = parseArgs({ options: { wasm: { type: 'string' } } });
 

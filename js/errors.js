@@ -2,7 +2,7 @@
 //
 // The error classes of http.client, and the way from a code of the core to an error.
 
-import { ERRORS } from './generated/errors.js';
+import { ERRORS } from '../bindings/generated/errors.js';
 
 /** Marks every porthole error, so that `instanceof` holds across copies of the package. */
 const brand = Symbol.for('porthole.error');

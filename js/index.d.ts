@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { ConnectionOptions, PeerCertificate } from 'node:tls';
 
-export * from './generated/status.js';
+export * from '../bindings/generated/status.js';
 
 /** The default port of HTTP. */
 export declare const HTTP_PORT: 80;

@@ -2,8 +2,8 @@
 //
 // porthole: Python's http.client for Node. Importing it has no side effect.
 
-export { HTTPConnection } from './connection.js';
-export { HTTP_PORT, HTTPS_PORT } from './constants.js';
+export { HTTPConnection } from './api/connection.js';
+export { HTTP_PORT, HTTPS_PORT } from './api/constants.js';
 export {
   BadStatusLine,
   CannotSendHeader,
@@ -23,11 +23,11 @@ export {
   UnknownProtocol,
   UnknownTransferEncoding,
 } from './errors.js';
-export * from './generated/status.js';
-export { HTTPSConnection } from './https.js';
-export { HTTPMessage } from './message.js';
-export { proxy_from_environment } from './proxy.js';
-export { HTTPResponse } from './response.js';
+export * from '../bindings/generated/status.js';
+export { HTTPSConnection } from './api/https.js';
+export { HTTPMessage } from './api/message.js';
+export { proxy_from_environment } from './api/proxy.js';
+export { HTTPResponse } from './api/response.js';
 export {
   _create_unverified_context,
   CERT_NONE,
@@ -35,4 +35,4 @@ export {
   CERT_REQUIRED,
   create_default_context,
   SSLContext,
-} from './tls.js';
+} from './api/context.js';

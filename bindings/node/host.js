@@ -3,14 +3,14 @@
 // The host of an instance on Node: the imports of porthole_host_v1 (host.h) over transports. It never waits: what can't
 // be done at once answers WANT_READ or WANT_WRITE, and the transport tells its owner when to call again.
 
-import { READABLE, TLS_ALPN_HTTP1, WRITABLE } from '../../js/generated/abi.js';
+import { READABLE, TLS_ALPN_HTTP1, WRITABLE } from '../generated/abi.js';
 import {
   HOST_BAD_HANDLE,
   HOST_CLOSED,
   HOST_OTHER,
   WANT_WRITE,
-} from '../../js/generated/errors.js';
-import { after } from '../../js/timer.js';
+} from '../generated/errors.js';
+import { after } from './timers.js';
 import { Transport } from './transport.js';
 
 const MAX_HANDLE = 0x7fffffff;

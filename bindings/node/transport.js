@@ -30,7 +30,7 @@ import {
   HOST_TLS_VERIFY,
   HOST_UNREACHABLE,
   WANT_READ,
-} from '../../js/generated/errors.js';
+} from '../generated/errors.js';
 
 const SPARE_SIZE = 64 * 1024;
 const FIRST_SPARE_SIZE = 16 * 1024; // which a socket asks for when it is made, before anybody can receive

@@ -74,7 +74,7 @@ function setUp() {
   if (!existsSync(`${root}node_modules/undici`)) {
     run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
   }
-  if (!existsSync(`${root}js/generated/core-wasm.js`)) {
+  if (!existsSync(`${root}bindings/generated/core-wasm.js`)) {
     run(process.execPath, ['bindings/build.mjs']);
   }
   buildServer();

@@ -86,7 +86,7 @@ test('require gives the same module', () => {
 
 test('porthole.wasm imports the host ABI only, and exports what exports.txt says', () => {
   const lines = (file) => readFileSync(new URL(`../../bindings/${file}`, import.meta.url), 'utf8').trim().split('\n').sort();
-  const module = new WebAssembly.Module(readFileSync(new URL('../../js/generated/porthole.wasm', import.meta.url)));
+  const module = new WebAssembly.Module(readFileSync(new URL('../../bindings/generated/porthole.wasm', import.meta.url)));
   const imports = WebAssembly.Module.imports(module);
   assert.deepEqual([...new Set(imports.map((entry) => entry.module))], ['porthole_host_v1']);
   assert.deepEqual(imports.map(({ name }) => name).sort(), lines('imports.txt'));

@@ -10,15 +10,15 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { Host } from '../../bindings/node/host.js';
 import { Transport } from '../../bindings/node/transport.js';
-import { PHASE_END, VIEW_ERROR, VIEW_PHASE, VIEW_STATE, VIEW_STATUS } from '../../js/generated/abi.js';
-import { BUSY, HOST_BAD_HANDLE, HOST_OTHER, HOST_TIMED_OUT, HOST_TLS_VERIFY, WANT_READ } from '../../js/generated/errors.js';
+import { PHASE_END, VIEW_ERROR, VIEW_PHASE, VIEW_STATE, VIEW_STATUS } from '../../bindings/generated/abi.js';
+import { BUSY, HOST_BAD_HANDLE, HOST_OTHER, HOST_TIMED_OUT, HOST_TLS_VERIFY, WANT_READ } from '../../bindings/generated/errors.js';
 import { HTTPConnection } from '../../js/index.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { MemoryPeer } from '../support/memory-peer.mjs';
 import { reply } from '../support/raw-server.mjs';
 import { withSilentPort } from '../support/silent-port.mjs';
 
-const module = new WebAssembly.Module(readFileSync(new URL('../../js/generated/porthole.wasm', import.meta.url)));
+const module = new WebAssembly.Module(readFileSync(new URL('../../bindings/generated/porthole.wasm', import.meta.url)));
 const SIZE = 65536;
 const HANDLE = 7;
 

@@ -78,7 +78,7 @@ describe('the package', () => {
       'package.json',
       'README.md',
       'LICENSE',
-      'js/generated/porthole.wasm',
+      'bindings/generated/porthole.wasm',
       'js/index.js',
       'js/index.d.ts',
       'js/README.md',
@@ -91,15 +91,15 @@ describe('the package', () => {
     assert.deepEqual(unwanted, []);
     assert.deepEqual(
       paths.filter((path) => path.endsWith('.wasm')),
-      ['js/generated/porthole.wasm'],
+      ['bindings/generated/porthole.wasm'],
     );
   });
 
   test('has a porthole.wasm of at most 40 KiB, the same as the one that is loaded', async () => {
-    const wasm = readFileSync(join(installed, 'js', 'generated', 'porthole.wasm'));
+    const wasm = readFileSync(join(installed, 'bindings', 'generated', 'porthole.wasm'));
     assert.ok(wasm.length <= 40 * KIB, `${wasm.length} bytes`);
     assert.ok(WebAssembly.validate(wasm));
-    const { wasmBytes } = await import(join(installed, 'js', 'generated', 'core-wasm.js'));
+    const { wasmBytes } = await import(join(installed, 'bindings', 'generated', 'core-wasm.js'));
     assert.deepEqual(Buffer.from(wasmBytes()), wasm);
     const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
     for (const target of Object.values(exports).flatMap((to) => (typeof to === 'string' ? [to] : Object.values(to)))) {

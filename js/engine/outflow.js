@@ -3,8 +3,8 @@
 // Sending the body of a request, piece by piece, as long as the server has not answered.
 
 import { performance } from 'node:perf_hooks';
-import { print, reprBytes } from './debug.js';
-import { flatHeaders } from './headers.js';
+import { print, reprBytes } from '../watch/debug.js';
+import { flatHeaders } from '../request/headers.js';
 
 /** Large pieces are handed over in parts of this size at first, so that progress is seen … */
 const PART = 256 * 1024;
@@ -129,7 +129,7 @@ export async function sendPiece(channel, piece, limits, debuglevel) {
  * Gives the pieces of a body to `send`, until there are no more or the server has answered.
  *
  * @param {import('./channel.js').Channel} channel
- * @param {import('./body.js').Body} body
+ * @param {import('../request/body.js').Body} body
  * @param {object} limits
  * @param {(piece: Buffer) => Promise<void>} send
  */
@@ -159,7 +159,7 @@ export async function eachPiece(channel, body, limits, send) {
  * Sends all of a body that comes in pieces, and its end.
  *
  * @param {import('./channel.js').Channel} channel
- * @param {import('./body.js').Body} body
+ * @param {import('../request/body.js').Body} body
  * @param {object} limits
  * @param {number} debuglevel
  * @param {string[] | (() => any) | null} trailers name, value, …, or a function that gives headers once the body is sent

@@ -10,10 +10,10 @@ import { askForTunnel } from './tunnel.js';
 /**
  * @typedef {object} Plan
  * @property {import('./dial.js').Dial} dial where to connect to: the peer, or its proxy
- * @property {import('./exchange.js').Waits} waits
- * @property {import('../bindings/node/transport.js').Secured & {name: string} | undefined} proxy how TLS to the proxy is spoken
+ * @property {import('../request/exchange.js').Waits} waits
+ * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} proxy how TLS to the proxy is spoken
  * @property {{host: string, port: number, headers: string[]} | null} tunnel what the proxy is asked for
- * @property {import('../bindings/node/transport.js').Secured & {name: string} | undefined} peer how TLS to the peer is spoken
+ * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} peer how TLS to the peer is spoken
  * @property {Record<string, number>} limits
  * @property {number} debuglevel
  * @property {(response: import('./tunnel.js').TunnelResponse, headers: Record<string, string[]>) => void} onanswer told of
@@ -35,7 +35,7 @@ import { askForTunnel } from './tunnel.js';
  * @param {Plan} plan
  * @param {Progress} progress
  * @param {(cancel: ((error: unknown) => void) | null) => void} cancellable told how to end what is under way
- * @returns {Promise<import('../bindings/node/transport.js').Transport>}
+ * @returns {Promise<import('../../bindings/node/transport.js').Transport>}
  */
 export async function establish(plan, progress, cancellable) {
   const first = plan.tunnel === null ? plan.peer : plan.proxy;

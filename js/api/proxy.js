@@ -3,7 +3,7 @@
 // The proxy that the environment names for a URL, read as curl reads it.
 
 import net from 'node:net';
-import { argumentError, InvalidURL } from './errors.js';
+import { argumentError, InvalidURL } from '../errors.js';
 
 const PORTS = { __proto__: null, http: 1080, https: 443 };
 

@@ -4,7 +4,7 @@
 // what can abort them, and what is needed to send the request again.
 
 import { performance } from 'node:perf_hooks';
-import { after } from './timer.js';
+import { after } from '../../bindings/node/timers.js';
 
 /** @param {AbortSignal[]} signals @returns {AbortSignal | undefined} the one that is aborted */
 export function abortedOf(signals) {
@@ -16,12 +16,12 @@ export function abortedOf(signals) {
  *
  * @typedef {object} Waits
  * @property {number | null | undefined} lookup seconds, null for no limit; undefined where a look-up counts as connecting
- * @property {import('./channel.js').Limits} connect
- * @property {import('./channel.js').Limits} tls
- * @property {import('./channel.js').Limits} send
- * @property {import('./channel.js').Limits} continue
- * @property {import('./channel.js').Limits} headers
- * @property {import('./channel.js').Limits} idle
+ * @property {import('../engine/channel.js').Limits} connect
+ * @property {import('../engine/channel.js').Limits} tls
+ * @property {import('../engine/channel.js').Limits} send
+ * @property {import('../engine/channel.js').Limits} continue
+ * @property {import('../engine/channel.js').Limits} headers
+ * @property {import('../engine/channel.js').Limits} idle
  */
 
 export class Exchange {
@@ -31,7 +31,7 @@ export class Exchange {
   kind = 0;
   size = 0;
   flags = 0;
-  /** The steps of a request that is made step by step. @type {Array<(core: import('./core.js').Core) => void> | null} */
+  /** The steps of a request that is made step by step. @type {Array<(core: import('../../bindings/wasm/core.js').Core) => void> | null} */
   steps = null;
   /** The body, when it can be sent once more. @type {import('./body.js').Body | null} */
   replay = null;
@@ -51,7 +51,7 @@ export class Exchange {
   phase = 'connect';
   /** Did the transport or the peer fail while connecting? */
   failed = false;
-  /** The channel that it was sent on. @type {import('./channel.js').Channel | null} */
+  /** The channel that it was sent on. @type {import('../engine/channel.js').Channel | null} */
   channel = null;
 
   // When things happened, in milliseconds of performance.now(); null for what did not.
@@ -72,7 +72,7 @@ export class Exchange {
     this.waits = waits;
   }
 
-  /** Stages all of it that is known so far. @param {import('./core.js').Core} core */
+  /** Stages all of it that is known so far. @param {import('../../bindings/wasm/core.js').Core} core */
   stage(core) {
     const { steps } = this;
     if (steps === null) core.request(this.method, this.url, this.fields, this.kind, this.size, this.flags);

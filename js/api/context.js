@@ -6,8 +6,8 @@ import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import { delimiter, join } from 'node:path';
 import tls from 'node:tls';
-import { argumentError } from './errors.js';
-import { asBuffer, isBytes, kindOf } from './headers.js';
+import { argumentError } from '../errors.js';
+import { asBuffer, isBytes, kindOf } from '../request/headers.js';
 
 /** The peer's certificate is not verified. */
 export const CERT_NONE = 0;

@@ -5,9 +5,9 @@
 
 import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
-import { Core } from './core.js';
-import { NotConnected, TimeoutError } from './errors.js';
-import { abortedOf } from './exchange.js';
+import { Core } from '../../bindings/wasm/core.js';
+import { NotConnected, TimeoutError } from '../errors.js';
+import { abortedOf } from '../request/exchange.js';
 import {
   ENDED,
   EVENT_HEAD,
@@ -40,9 +40,9 @@ import {
   VIEW_REASON_LENGTH,
   VIEW_STATE,
   VIEW_STATUS,
-} from './generated/abi.js';
-import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from './generated/errors.js';
-import { after, unwatch, watch } from './timer.js';
+} from '../../bindings/generated/abi.js';
+import { HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from '../../bindings/generated/errors.js';
+import { after, unwatch, watch } from '../../bindings/node/timers.js';
 
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
 const KEEP_ALIVE_MARGIN = 1000;
@@ -85,7 +85,7 @@ export class Channel {
   error;
   /** Is that an error of the caller's own code? */
   foreign = false;
-  /** @type {import('../bindings/node/transport.js').Transport | null} */
+  /** @type {import('../../bindings/node/transport.js').Transport | null} */
   transport = null;
   /** What the authority of the core was set to. */
   host = '';
@@ -100,7 +100,7 @@ export class Channel {
   sentSinceTurn = 0;
   /** How many requests were sent on the transport. */
   requests = 0;
-  /** The exchange whose response has not begun. @type {import('./exchange.js').Exchange | null} */
+  /** The exchange whose response has not begun. @type {import('../request/exchange.js').Exchange | null} */
   awaited = null;
   /** Can the kernel still write into the core's memory, for a socket that was given away? */
   lent = false;
@@ -132,7 +132,7 @@ export class Channel {
     this.core = new Core(limits);
   }
 
-  /** Uses a transport. @param {import('../bindings/node/transport.js').Transport} transport */
+  /** Uses a transport. @param {import('../../bindings/node/transport.js').Transport} transport */
   attach(transport) {
     this.transport = transport;
     this.#handle = this.core.host.add(transport);

@@ -6,10 +6,10 @@
 
 import dns from 'node:dns';
 import net from 'node:net';
-import { Transport } from '../bindings/node/transport.js';
-import { argumentError, TimeoutError } from './errors.js';
-import { kindOf } from './headers.js';
-import { after } from './timer.js';
+import { Transport } from '../../bindings/node/transport.js';
+import { argumentError, TimeoutError } from '../errors.js';
+import { kindOf } from '../request/headers.js';
+import { after } from '../../bindings/node/timers.js';
 
 /** Milliseconds until the next address is tried beside those before (RFC 8305 section 5). */
 const ATTEMPT_DELAY = 250;

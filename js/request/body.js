@@ -3,10 +3,10 @@
 // The bodies of requests: what is known of their size, and their bytes piece by piece.
 
 import fs from 'node:fs';
-import { argumentError, coreError } from './errors.js';
-import { isWide } from './core.js';
-import { BODY_KNOWN, BODY_NONE, BODY_STREAM, BODY_UNKNOWN } from './generated/abi.js';
-import { WIDE_BODY } from './generated/errors.js';
+import { argumentError, coreError } from '../errors.js';
+import { isWide } from '../../bindings/wasm/core.js';
+import { BODY_KNOWN, BODY_NONE, BODY_STREAM, BODY_UNKNOWN } from '../../bindings/generated/abi.js';
+import { WIDE_BODY } from '../../bindings/generated/errors.js';
 import { asBuffer, isBytes, kindOf } from './headers.js';
 
 /**

@@ -2,7 +2,7 @@
 //
 // Headers as callers give them, made flat: name, value, name, value, …
 
-import { argumentError } from './errors.js';
+import { argumentError } from '../errors.js';
 
 /** @param {unknown} value @returns {boolean} is it an ArrayBufferView, an ArrayBuffer or a SharedArrayBuffer? */
 export function isBytes(value) {

@@ -3,10 +3,10 @@
 // HTTPResponse: the head, and the ways to read the body.
 
 import { Buffer } from 'node:buffer';
-import { listFields } from './core.js';
-import * as diagnostics from './diagnostics.js';
-import { argumentError, IncompleteRead } from './errors.js';
-import { abortedOf } from './exchange.js';
+import { listFields } from '../../bindings/wasm/core.js';
+import * as diagnostics from '../watch/diagnostics.js';
+import { argumentError, IncompleteRead } from '../errors.js';
+import { abortedOf } from '../request/exchange.js';
 import {
   CHUNKED,
   HAS_LENGTH,
@@ -24,8 +24,8 @@ import {
   VIEW_TRAILER_LENGTH,
   VIEW_VERSION,
   WILL_CLOSE,
-} from './generated/abi.js';
-import { kindOf } from './headers.js';
+} from '../../bindings/generated/abi.js';
+import { kindOf } from '../request/headers.js';
 import { HTTPMessage } from './message.js';
 
 const NEWLINE = 10;

@@ -3,9 +3,9 @@
 // The header section of a response (or its trailer section), with the methods of Python's email.message.Message that
 // fit headers.
 
-import { splitParams } from './core.js';
-import { argumentError } from './errors.js';
-import { kindOf } from './headers.js';
+import { splitParams } from '../../bindings/wasm/core.js';
+import { argumentError } from '../errors.js';
+import { kindOf } from '../request/headers.js';
 
 const lowerCase = (name, what) => {
   if (typeof name === 'string') return name.toLowerCase();

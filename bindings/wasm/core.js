@@ -7,8 +7,8 @@
 // instance is made.
 
 import { Buffer } from 'node:buffer';
-import { Host } from '../bindings/node/host.js';
-import { argumentError, coreError } from './errors.js';
+import { Host } from '../node/host.js';
+import { argumentError, coreError } from '../../js/errors.js';
 import {
   DEFAULT_CHUNK_EXTENSION,
   DEFAULT_HEAD,
@@ -28,9 +28,9 @@ import {
   VIEW_TX_LENGTH,
   VIEW_TX_SENT,
   VIEW_WORDS,
-} from './generated/abi.js';
-import { wasmBytes } from './generated/core-wasm.js';
-import * as codes from './generated/errors.js';
+} from '../generated/abi.js';
+import { wasmBytes } from '../generated/core-wasm.js';
+import * as codes from '../generated/errors.js';
 
 const PAGE = 65536;
 const SLOTS_MAX = 64;

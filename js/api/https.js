@@ -5,8 +5,8 @@
 import { checkServerIdentity } from 'node:tls';
 import { HTTPConnection, optionsOf, SECURED } from './connection.js';
 import { HTTPS_PORT } from './constants.js';
-import { argumentError } from './errors.js';
-import { anyIdentity, checkContext, create_default_context, SSLContext, settingsOf, verifies } from './tls.js';
+import { argumentError } from '../errors.js';
+import { anyIdentity, checkContext, create_default_context, SSLContext, settingsOf, verifies } from './context.js';
 
 let sharedContext; // of all connections that were given none, as long as nobody looks at theirs
 

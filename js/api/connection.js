@@ -3,14 +3,14 @@
 // HTTPConnection: Python's http.client.HTTPConnection over Node's sockets.
 
 import { performance } from 'node:perf_hooks';
-import { Transport } from '../bindings/node/transport.js';
-import { describeBody } from './body.js';
-import { Channel } from './channel.js';
+import { Transport } from '../../bindings/node/transport.js';
+import { describeBody } from '../request/body.js';
+import { Channel } from '../engine/channel.js';
 import { HTTP_PORT } from './constants.js';
-import { checkLimits, listFields } from './core.js';
-import { print, reprBytes, reprText } from './debug.js';
-import * as diagnostics from './diagnostics.js';
-import { isDuplex } from './dial.js';
+import { checkLimits, listFields } from '../../bindings/wasm/core.js';
+import { print, reprBytes, reprText } from '../watch/debug.js';
+import * as diagnostics from '../watch/diagnostics.js';
+import { isDuplex } from '../engine/dial.js';
 import {
   argumentError,
   CannotSendHeader,
@@ -21,9 +21,9 @@ import {
   RemoteDisconnected,
   ResponseNotReady,
   TimeoutError,
-} from './errors.js';
-import { establish } from './establish.js';
-import { abortedOf, Exchange } from './exchange.js';
+} from '../errors.js';
+import { establish } from '../engine/opening.js';
+import { abortedOf, Exchange } from '../request/exchange.js';
 import {
   BODY_NONE,
   BODY_UNKNOWN,
@@ -44,8 +44,8 @@ import {
   VIEW_STATE,
   VIEW_STATUS,
   VIEW_TRAILER_LENGTH,
-} from './generated/abi.js';
-import { flatHeaders, headerName, headerText, kindOf } from './headers.js';
+} from '../../bindings/generated/abi.js';
+import { flatHeaders, headerName, headerText, kindOf } from '../request/headers.js';
 import { HTTPMessage } from './message.js';
 import {
   asciiHost,
@@ -60,10 +60,10 @@ import {
   checkTimeouts,
   checkTrailers,
   hostAndPort,
-} from './options.js';
+} from '../request/options.js';
 import { HTTPResponse } from './response.js';
-import { addHint, checkContext, settingsOf } from './tls.js';
-import { drained, eachPiece, flush, sendBody, sendPiece, sendRaw } from './upload.js';
+import { addHint, checkContext, settingsOf } from './context.js';
+import { drained, eachPiece, flush, sendBody, sendPiece, sendRaw } from '../engine/outflow.js';
 
 const DONE = Promise.resolve();
 const NO_OPTIONS = Object.freeze({});
@@ -550,7 +550,7 @@ export class HTTPConnection {
     return this.#channel === null || this.#channel.closed ? IDLE : this.#channel.core.view[VIEW_STATE];
   }
 
-  /** How long operations may wait, and what can abort them. @returns {import('./exchange.js').Waits} */
+  /** How long operations may wait, and what can abort them. @returns {import('../request/exchange.js').Waits} */
   #waitsFor(signal) {
     if (signal === null && this.#waits !== null) return this.#waits;
     const timeouts = this.#timeouts;
@@ -783,7 +783,7 @@ export class HTTPConnection {
 
   // ---- inside: connecting ----
 
-  /** What to connect to, and how. @returns {import('./establish.js').Plan} */
+  /** What to connect to, and how. @returns {import('../engine/opening.js').Plan} */
   #plan(waits) {
     const { source_address, lookup, create_connection, socket_path, proxy_context } = this;
     const tunnel = this.#tunnel;

@@ -3,9 +3,9 @@
 // The options of connections and requests, checked.
 
 import { domainToASCII } from 'node:url';
-import { splitHost } from './core.js';
-import { argumentError, coreError, InvalidURL } from './errors.js';
-import { BAD_PORT } from './generated/errors.js';
+import { splitHost } from '../../bindings/wasm/core.js';
+import { argumentError, coreError, InvalidURL } from '../errors.js';
+import { BAD_PORT } from '../../bindings/generated/errors.js';
 import { kindOf } from './headers.js';
 
 const ascii = /^[\0-\x7f]*$/;

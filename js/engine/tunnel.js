@@ -2,15 +2,15 @@
 //
 // Asking a proxy for a tunnel: CONNECT (RFC 9110 section 9.3.6), and what it answers.
 
-import { listFields } from './core.js';
-import { print, reprBytes } from './debug.js';
-import { TimeoutError, TunnelError } from './errors.js';
-import { abortedOf, Exchange } from './exchange.js';
-import { PHASE_HEAD, PHASE_TUNNEL, VIEW_FIELDS, VIEW_STATUS } from './generated/abi.js';
-import { HTTPMessage } from './message.js';
-import { HTTPResponse } from './response.js';
-import { after } from './timer.js';
-import { flush } from './upload.js';
+import { listFields } from '../../bindings/wasm/core.js';
+import { print, reprBytes } from '../watch/debug.js';
+import { TimeoutError, TunnelError } from '../errors.js';
+import { abortedOf, Exchange } from '../request/exchange.js';
+import { PHASE_HEAD, PHASE_TUNNEL, VIEW_FIELDS, VIEW_STATUS } from '../../bindings/generated/abi.js';
+import { HTTPMessage } from '../api/message.js';
+import { HTTPResponse } from '../api/response.js';
+import { after } from '../../bindings/node/timers.js';
+import { flush } from './outflow.js';
 
 /** What is kept of the body of a refusal, in bytes … */
 const BODY_MAX = 64 * 1024;
