@@ -36,9 +36,9 @@ function sourceTree() {
   for (const file of readdirSync(join(root, 'src', 'include', 'porthole'))) {
     include[file] = source('src', 'include', 'porthole', file);
   }
-  const tree = { 'internal.h': source('src', 'internal.h'), 'facade.c': source('bindings', 'wasm', 'facade.c') };
+  const tree = { 'facade.c': source('bindings', 'wasm', 'facade.c') };
   for (const file of readdirSync(join(root, 'src'))) {
-    if (file.endsWith('.c')) tree[file] = source('src', file);
+    if (/\.(c|h|def)$/.test(file)) tree[file] = source('src', file);
   }
   return { ...tree, porthole: include };
 }

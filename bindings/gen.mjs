@@ -3,7 +3,8 @@
 // Writes bindings/generated/ out of the C side, so that no number and no text is typed twice:
 //
 //   errors.def  → errors.js, errors.d.ts    status.def → status.js, status.d.ts
-//   porthole.h, host.h → abi.js             porthole.wasm → core-wasm.js, and a copy for the package
+//   limits.def  → limits.js                 porthole.h, host.h → abi.js
+//   porthole.wasm → core-wasm.js, and a copy for the package
 //
 // Usage: node bindings/gen.mjs [--wasm build/emscripten/porthole.wasm]
 // Without --wasm only the tables are written. A file that would not change is left alone.
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({ options: { wasm: { type: 'string' } } })
 mkdirSync(generated, { recursive: true });
 writeErrors(readEntries('errors.def'));
 writeStatus(readEntries('status.def'));
+writeLimits(readEntries('limits.def'));
 writeAbi(readHeader('porthole.h'), readHeader('host.h'));
 if (options.wasm !== undefined) writeWasm(options.wasm);
 
@@ -49,7 +51,7 @@ function readHeader(file) {
 function readConstants(text) {
   const constants = [...text.matchAll(/^#define PORTHOLE_(\w+) (\d+)$/gm)].map(([, name, value]) => [name, value]);
   for (const [, body] of text.matchAll(/\benum(?: \w+)? \{([^}]*)\}/g)) {
-    if (body.includes('#include')) continue; // errors.def and status.def have files of their own
+    if (body.includes('#include')) continue; // what stands in .def files has files of its own
     for (const item of body.split(',')) {
       if (item.trim() === '') continue;
       const constant = /^PORTHOLE_(\w+) = (\d+)$/.exec(item.trim());
@@ -139,6 +141,29 @@ function writeStatus(entries) {
     phrases.map(([code, phrase]) => `  readonly ${code}: ${literal(phrase)};`),
     '  readonly [status: number]: string | undefined;',
     '};',
+  );
+}
+
+function writeLimits(entries) {
+  write(
+    'limits.js',
+    'limits.def',
+    '/** The number of each limit, by its name in the option `limits`. */',
+    'export const LIMITS = Object.freeze({',
+    '  __proto__: null,',
+    entries.map(([, , number, option]) => `  ${option}: ${number},`),
+    '});',
+    '',
+    '/** What each limit is when nothing is said. */',
+    'export const DEFAULT_LIMITS = Object.freeze({',
+    entries.map(([, , , option, value]) => `  ${option}: ${value === 'UINT64_MAX' ? 'Infinity' : value},`),
+    '});',
+    '',
+    '/** What each limit counts. */',
+    'export const LIMIT_TEXTS = Object.freeze({',
+    '  __proto__: null,',
+    entries.map(([, , , option, , text]) => `  ${option}: ${literal(text)},`),
+    '});',
   );
 }
 

@@ -2,7 +2,7 @@
  *
  * Bytes: classes, searches and copies. The two searches look at 16 bytes at a time where the target has such vectors.
  */
-#include "internal.h"
+#include "bytes.h"
 
 #if defined(__wasm_simd128__)
 #include <wasm_simd128.h>
@@ -36,6 +36,8 @@ static inline uint32_t mask_of_control(vector bytes) {
   return (~(uint32_t)_mm_movemask_epi8(_mm_or_si128(fine, tab)) & 0xFFFFU) | (uint32_t)_mm_movemask_epi8(del);
 }
 #endif
+
+enum { VECTORS_MAX = 1024 }; /* bytes that are moved by vectors here: more is faster by the library */
 
 #define T CLASS_TOKEN
 #define H CLASS_HOST
@@ -73,7 +75,11 @@ const uint8_t porthole__class[256] = {
 #undef HEXA
 
 /** Copies between ranges that do not overlap. */
-void porthole__copy(uint8_t *to, const uint8_t *from, size_t length) { __builtin_memcpy(to, from, length); }
+void porthole__copy(uint8_t *to, const uint8_t *from, size_t length) {
+  if (length > 0) {
+    __builtin_memcpy(to, from, length);
+  }
+}
 
 /** Moves bytes to a lower address; the ranges can overlap. */
 void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length) {
@@ -81,7 +87,7 @@ void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length) {
     return; /* a head that stays where it is, at every receive */
   }
 #ifdef VECTORS
-  if (length >= 16 && length <= MERGE_MAX) {
+  if (length >= 16 && length <= VECTORS_MAX) {
     /* The last 16 bytes are loaded first: the stores before may run over them. */
     vector last = load(from + length - 16);
     size_t done = 0;
@@ -130,9 +136,9 @@ const uint8_t *porthole__find_control(const uint8_t *from, const uint8_t *end) {
 }
 
 /** Are all bytes of a class? True for none. */
-bool porthole__all_class(const uint8_t *text, size_t length, uint8_t wanted) {
-  for (size_t i = 0; i < length; i++) {
-    if (!(porthole__class[text[i]] & wanted)) {
+bool porthole__all_class(porthole_span text, uint8_t wanted) {
+  for (size_t i = 0; i < text.length; i++) {
+    if (!(porthole__class[text.data[i]] & wanted)) {
       return false;
     }
   }
@@ -140,13 +146,13 @@ bool porthole__all_class(const uint8_t *text, size_t length, uint8_t wanted) {
 }
 
 /** Do two names agree, the case of letters aside? */
-bool porthole__same(const uint8_t *text, size_t length, const char *name, size_t name_length) {
-  if (length != name_length) {
+bool porthole__same(porthole_span text, porthole_span name) {
+  if (text.length != name.length) {
     return false;
   }
-  for (size_t i = 0; i < length; i++) {
-    uint8_t left = text[i];
-    uint8_t right = (uint8_t)name[i];
+  for (size_t i = 0; i < text.length; i++) {
+    uint8_t left = text.data[i];
+    uint8_t right = name.data[i];
     if (left != right && ((left ^ right) != 0x20 || (left | 0x20) < 'a' || (left | 0x20) > 'z')) {
       return false;
     }
@@ -155,42 +161,40 @@ bool porthole__same(const uint8_t *text, size_t length, const char *name, size_t
 }
 
 /** Drops OWS (RFC 9110 section 5.6.3) on both sides. */
-void porthole__trim(const uint8_t **text, size_t *length) {
-  while (*length > 0 && porthole__is_space((*text)[0])) {
-    (*text)++;
-    (*length)--;
+porthole_span porthole__trim(porthole_span text) {
+  while (text.length > 0 && porthole__is_space(text.data[0])) {
+    text.data++;
+    text.length--;
   }
-  while (*length > 0 && porthole__is_space((*text)[*length - 1])) {
-    (*length)--;
+  while (text.length > 0 && porthole__is_space(text.data[text.length - 1])) {
+    text.length--;
   }
+  return text;
 }
 
 /** Takes the next item off a comma-separated list (RFC 9110 section 5.6.1): false at its end. Items can be empty. */
-bool porthole__next_item(const uint8_t **list, size_t *list_length, const uint8_t **item, size_t *item_length) {
-  if (*list_length == 0) {
+bool porthole__next_item(porthole_span *list, porthole_span *item) {
+  if (list->length == 0) {
     return false;
   }
-  const uint8_t *end = *list + *list_length;
-  const uint8_t *comma = porthole__find(*list, end, ',');
-  *item = *list;
-  *item_length = (size_t)(comma - *list);
-  porthole__trim(item, item_length);
-  *list = comma < end ? comma + 1 : end;
-  *list_length = (size_t)(end - *list);
+  const uint8_t *end = list->data + list->length;
+  const uint8_t *comma = porthole__find(list->data, end, ',');
+  *item = porthole__trim(porthole__between(list->data, comma));
+  *list = porthole__between(comma < end ? comma + 1 : end, end);
   return true;
 }
 
 /** Reads 1*DIGIT up to 2^63 - 1. */
-bool porthole__decimal(const uint8_t *text, size_t length, uint64_t *value) {
+bool porthole__decimal(porthole_span text, uint64_t *value) {
   uint64_t sum = 0;
-  if (length == 0) {
+  if (text.length == 0) {
     return false;
   }
-  for (size_t i = 0; i < length; i++) {
-    if (!(porthole__class[text[i]] & CLASS_DIGIT)) {
+  for (size_t i = 0; i < text.length; i++) {
+    if (!(porthole__class[text.data[i]] & CLASS_DIGIT)) {
       return false;
     }
-    uint64_t digit = (uint64_t)(text[i] - '0');
+    uint64_t digit = (uint64_t)(text.data[i] - '0');
     if (sum > (INT64_MAX - digit) / 10) {
       return false;
     }
@@ -198,4 +202,19 @@ bool porthole__decimal(const uint8_t *text, size_t length, uint64_t *value) {
   }
   *value = sum;
   return true;
+}
+
+/** The value of a hexadecimal digit. */
+uint32_t porthole__hex(uint8_t digit) {
+  return digit <= '9' ? (uint32_t)(digit - '0') : (uint32_t)((digit | 0x20) - 'a' + 10);
+}
+
+/** Writes a number at the end of `digits`. @returns where it begins there */
+size_t porthole__write_decimal(uint8_t digits[20], uint64_t number) {
+  size_t at = 20;
+  do {
+    digits[--at] = (uint8_t)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return at;
 }

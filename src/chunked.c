@@ -3,11 +3,9 @@
  * The chunked transfer coding (RFC 9112 section 7.1), decoded where it lies: framing is skipped, data become runs.
  * Line ends are CR LF and nothing else: lenience here has been a vulnerability (CVE-2025-22871).
  */
-#include "internal.h"
+#include "chunked.h"
 
-static inline uint32_t hex_value(uint8_t digit) {
-  return digit <= '9' ? (uint32_t)(digit - '0') : (uint32_t)((digit | 0x20) - 'a' + 10);
-}
+enum { SMALL_MAX = 1024 }; /* chunks up to this size are moved to the data before them */
 
 /** After a size line: data, or the trailer section (answers 1). */
 static int32_t size_line_complete(porthole_conn *conn) {
@@ -24,8 +22,8 @@ static int32_t size_line_complete(porthole_conn *conn) {
 /** Reads an extension up to its CR, which stays: control characters have no place in it. */
 static const uint8_t *skip_extension(porthole_conn *conn, const uint8_t *at, const uint8_t *end) {
   /* Not beyond the line's limit: or whether that or the control character is told depends on how the bytes came. */
-  size_t room = conn->limits[PORTHOLE_LIMIT_LINE] - conn->chunk_line;
-  const uint8_t *stop = porthole__find_control(at, (size_t)(end - at) < room ? end : at + room);
+  uint64_t room = conn->limits[PORTHOLE_LIMIT_LINE] - conn->chunk_line;
+  const uint8_t *stop = porthole__find_control(at, (uint64_t)(end - at) < room ? end : at + room);
   conn->chunk_extensions += (uint64_t)(stop - at);
   conn->chunk_line += (uint32_t)(stop - at);
   return stop;
@@ -49,10 +47,10 @@ static const uint8_t *small_chunks(porthole_conn *conn, const uint8_t *at, const
     const uint8_t *digit = at;
     uint32_t size = 0;
     while (digit < at + 3 && (porthole__class[*digit] & CLASS_HEX)) {
-      size = size << 4 | hex_value(*digit++);
+      size = size << 4 | porthole__hex(*digit++);
     }
     const uint8_t *data = digit + 2;
-    if (digit == at || digit[0] != '\r' || digit[1] != '\n' || size == 0 || size > MERGE_MAX || size > room - total ||
+    if (digit == at || digit[0] != '\r' || digit[1] != '\n' || size == 0 || size > SMALL_MAX || size > room - total ||
         (size_t)(end - data) < (size_t)size + 2 || data[size] != '\r' || data[size + 1] != '\n') {
       break;
     }
@@ -65,6 +63,13 @@ static const uint8_t *small_chunks(porthole_conn *conn, const uint8_t *at, const
   return at;
 }
 
+void porthole__chunks_begin(porthole_conn *conn) {
+  conn->chunk = CHUNK_SIZE;
+  conn->chunk_line = 0;
+  conn->chunk_extensions = 0;
+}
+
+/** Takes from view.raw. @returns 1 after the last chunk's size line, 0 when more is needed, or an error */
 int32_t porthole__chunks_read(porthole_conn *conn) {
   const uint8_t *at = conn->rx + conn->view.raw;
   const uint8_t *end = at + conn->view.raw_length;
@@ -88,7 +93,7 @@ int32_t porthole__chunks_read(porthole_conn *conn) {
         result = PORTHOLE_BAD_CHUNK;
         break;
       }
-      conn->left = hex_value(byte);
+      conn->left = porthole__hex(byte);
       conn->chunk_digits = 1;
       conn->chunk_line = 1;
       conn->chunk = CHUNK_DIGITS;
@@ -100,7 +105,7 @@ int32_t porthole__chunks_read(porthole_conn *conn) {
           result = PORTHOLE_BAD_CHUNK;
           break;
         }
-        conn->left = conn->left << 4 | hex_value(byte);
+        conn->left = conn->left << 4 | porthole__hex(byte);
         conn->chunk_line++;
         if (++at == end) {
           break;

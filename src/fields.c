@@ -1,8 +1,41 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking things up in header sections and values that are at hand.
+ * The fields that the core knows, and looking things up in header sections and values that are at hand.
  */
-#include "internal.h"
+#include "conn.h"
+
+/* How long the names of each use are: bit n for a name of n bytes. Nearly all fields of a head are let pass by that. */
+enum {
+#define X(name, text, uses) LENGTH_##name = 1 << (sizeof(text) - 1), USES_##name = (uses),
+#include "fields.def"
+#undef X
+};
+static const uint32_t lengths_that_frame = 0
+#define X(name, text, uses) | ((USES_##name & FRAMES) ? (uint32_t)LENGTH_##name : 0)
+#include "fields.def"
+#undef X
+    ;
+
+/** @returns which field this is, if it is one with these uses; else FIELD_OTHER */
+field_name porthole__field(porthole_span name, uint8_t uses) {
+  static const struct {
+    porthole_span text;
+    uint8_t uses;
+  } known[] = {
+#define X(name, text, uses) {{(const uint8_t *)(text), sizeof(text) - 1}, (uses)},
+#include "fields.def"
+#undef X
+  };
+  if (uses == FRAMES && (name.length > 31 || !(lengths_that_frame >> name.length & 1))) {
+    return FIELD_OTHER;
+  }
+  for (uint32_t i = 0; i < FIELD_OTHER; i++) {
+    if ((known[i].uses & uses) && porthole__same(name, known[i].text)) {
+      return (field_name)i;
+    }
+  }
+  return FIELD_OTHER;
+}
 
 /** Takes the next field line off an accepted section. @returns false at its end */
 static bool next_field(const uint8_t **at, const uint8_t *end, porthole_field *field) {
@@ -19,24 +52,22 @@ static bool next_field(const uint8_t **at, const uint8_t *end, porthole_field *f
   if (colon == stop) {
     return false;
   }
-  field->name = (porthole_span){start, (size_t)(colon - start)};
-  const uint8_t *value = colon + 1;
-  size_t length = (size_t)(stop - value);
-  porthole__trim(&value, &length);
-  field->value = (porthole_span){value, length};
+  field->name = porthole__between(start, colon);
+  field->value = porthole__trim(porthole__between(colon + 1, stop));
   *at = lf < end ? lf + 1 : end;
   return true;
 }
 
-int32_t porthole_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity) {
-  const uint8_t *at = text;
+int32_t porthole_fields_list(porthole_span text, uint32_t *table, size_t capacity) {
+  text = porthole__given(text);
+  const uint8_t *at = text.data;
   porthole_field field;
   size_t count = 0;
-  while (next_field(&at, text + length, &field)) {
+  while (next_field(&at, text.data + text.length, &field)) {
     if (count < capacity) {
-      table[4 * count] = (uint32_t)(field.name.data - text);
+      table[4 * count] = (uint32_t)(field.name.data - text.data);
       table[4 * count + 1] = (uint32_t)field.name.length;
-      table[4 * count + 2] = (uint32_t)(field.value.data - text);
+      table[4 * count + 2] = (uint32_t)(field.value.data - text.data);
       table[4 * count + 3] = (uint32_t)field.value.length;
     }
     count++;
@@ -44,7 +75,7 @@ int32_t porthole_fields_list(const uint8_t *text, size_t length, uint32_t *table
   return (int32_t)count;
 }
 
-int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, size_t name_length, porthole_span *value) {
+int32_t porthole_conn_getheader(const porthole_conn *conn, porthole_span name, porthole_span *value) {
   const porthole_view *view = &conn->view;
   if (!conn->head_kept) {
     return 0;
@@ -53,7 +84,7 @@ int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, siz
   const uint8_t *end = conn->rx + view->head + view->head_length;
   porthole_field field;
   while (next_field(&at, end, &field)) {
-    if (porthole__same(field.name.data, field.name.length, name, name_length)) {
+    if (porthole__same(field.name, name)) {
       *value = field.value;
       return 1;
     }
@@ -75,24 +106,21 @@ static const uint8_t *parameter_end(const uint8_t *at, const uint8_t *end) {
   return at;
 }
 
-int32_t porthole_params_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity) {
-  const uint8_t *end = text + length;
-  const uint8_t *at = text;
+int32_t porthole_params_list(porthole_span text, uint32_t *table, size_t capacity) {
+  text = porthole__given(text);
+  const uint8_t *end = text.data + text.length;
+  const uint8_t *at = text.data;
   size_t count = 0;
   for (;;) {
     const uint8_t *stop = parameter_end(at, end);
     const uint8_t *equals = porthole__find(at, stop, '=');
-    const uint8_t *name = at;
-    size_t name_length = (size_t)(equals - at);
-    const uint8_t *value = equals < stop ? equals + 1 : stop;
-    size_t value_length = (size_t)(stop - value);
-    porthole__trim(&name, &name_length);
-    porthole__trim(&value, &value_length);
+    porthole_span name = porthole__trim(porthole__between(at, equals));
+    porthole_span value = porthole__trim(porthole__between(equals < stop ? equals + 1 : stop, stop));
     if (count < capacity) {
-      table[4 * count] = (uint32_t)(name - text);
-      table[4 * count + 1] = (uint32_t)name_length;
-      table[4 * count + 2] = (uint32_t)(value - text);
-      table[4 * count + 3] = equals < stop ? (uint32_t)value_length : UINT32_MAX;
+      table[4 * count] = (uint32_t)(name.data - text.data);
+      table[4 * count + 1] = (uint32_t)name.length;
+      table[4 * count + 2] = (uint32_t)(value.data - text.data);
+      table[4 * count + 3] = equals < stop ? (uint32_t)value.length : UINT32_MAX;
     }
     count++;
     if (stop == end) {

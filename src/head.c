@@ -3,7 +3,7 @@
  * Heads and trailer sections (RFC 9112 sections 2 to 5 and 7.1.2): line by line out of view.raw, each line looked at
  * once, however the bytes arrive. Nothing is copied; only a folded line is moved up to the line that it continues.
  */
-#include "internal.h"
+#include "head.h"
 
 /* A complete line: [start, end) without its line end; the next one starts at `next`. Offsets from view.raw. */
 typedef struct line {
@@ -18,14 +18,14 @@ static void section_begin(porthole_conn *conn) {
   conn->line = 0;
   conn->scan = 0;
   conn->lines = 0;
-  conn->last_field = (last_field){0};
+  conn->last_field = (last_field){.name = FIELD_OTHER};
 }
 
 void porthole__head_begin(porthole_conn *conn) {
   section_begin(conn);
   conn->status_read = false;
   conn->empty_line_read = false;
-  conn->framing = (framing){0};
+  conn->framing = (head_facts){0};
 }
 
 void porthole__trailers_begin(porthole_conn *conn) { section_begin(conn); }
@@ -68,37 +68,19 @@ static int32_t next_line(porthole_conn *conn, line *out, int32_t too_long) {
 
 /* ---- fields ---- */
 
-static field_kind kind_of(const uint8_t *name, size_t length) {
-  switch (length) {
-  case 10:
-    if (IS(name, length, "connection")) {
-      return FIELD_CONNECTION;
-    }
-    return IS(name, length, "keep-alive") ? FIELD_KEEP_ALIVE : FIELD_OTHER;
-  case 14:
-    return IS(name, length, "content-length") ? FIELD_CONTENT_LENGTH : FIELD_OTHER;
-  case 16:
-    return IS(name, length, "proxy-connection") ? FIELD_PROXY_CONNECTION : FIELD_OTHER;
-  case 17:
-    return IS(name, length, "transfer-encoding") ? FIELD_TRANSFER_ENCODING : FIELD_OTHER;
-  default:
-    return FIELD_OTHER;
-  }
-}
-
-static void framing_error(framing *facts, int32_t error) {
+static void framing_error(head_facts *facts, int32_t error) {
   if (facts->error == 0) {
     facts->error = error;
   }
 }
 
 /** Reads `timeout=5` of a Keep-Alive field (RFC 2068 section 19.7.1.1); the shortest one counts. */
-static void keep_alive_parameter(framing *facts, const uint8_t *item, size_t length) {
-  const uint8_t *end = item + length;
-  const uint8_t *equals = porthole__find(item, end, '=');
+static void keep_alive_parameter(head_facts *facts, porthole_span item) {
+  const uint8_t *end = item.data + item.length;
+  const uint8_t *equals = porthole__find(item.data, end, '=');
   uint64_t seconds = 0;
-  if (equals == end || !IS(item, (size_t)(equals - item), "timeout") ||
-      !porthole__decimal(equals + 1, (size_t)(end - equals - 1), &seconds)) {
+  if (equals == end || !IS(porthole__between(item.data, equals), "timeout") ||
+      !porthole__decimal(porthole__between(equals + 1, end), &seconds)) {
     return;
   }
   uint32_t timeout = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX - 1;
@@ -108,59 +90,53 @@ static void keep_alive_parameter(framing *facts, const uint8_t *item, size_t len
   }
 }
 
+/** Takes a Content-Length into account. */
+static void note_length(head_facts *facts, porthole_span value, bool folded) {
+  uint64_t number;
+  if (folded) {
+    framing_error(facts, PORTHOLE_FOLDED_FRAMING);
+  } else if (!porthole__decimal(value, &number)) {
+    framing_error(facts, PORTHOLE_BAD_CONTENT_LENGTH);
+  } else if (facts->has_length && facts->length != number) {
+    framing_error(facts, PORTHOLE_CONTENT_LENGTH_CONFLICT);
+  } else {
+    facts->has_length = true;
+    facts->length = number;
+  }
+}
+
 /** Takes the field before into account, now that no fold can change it any more. */
 static void field_complete(porthole_conn *conn) {
-  framing *facts = &conn->framing;
+  head_facts *facts = &conn->framing;
   const last_field *field = &conn->last_field;
-  if (field->kind == FIELD_OTHER) {
+  if (field->name == FIELD_OTHER) {
     return;
   }
-  const uint8_t *value = raw_at(conn, field->value);
   size_t length = field->value_end > field->value ? field->value_end - field->value : 0;
-  porthole__trim(&value, &length);
-
-  const uint8_t *item;
-  size_t item_length;
-  uint64_t number;
-  switch (field->kind) {
-  case FIELD_CONTENT_LENGTH:
-    if (field->folded) {
-      framing_error(facts, PORTHOLE_FOLDED_FRAMING);
-    } else if (!porthole__decimal(value, length, &number)) {
-      framing_error(facts, PORTHOLE_BAD_CONTENT_LENGTH);
-    } else if (facts->has_length && facts->length != number) {
-      framing_error(facts, PORTHOLE_CONTENT_LENGTH_CONFLICT);
-    } else {
-      facts->has_length = true;
-      facts->length = number;
-    }
-    break;
-  case FIELD_TRANSFER_ENCODING:
+  porthole_span value = porthole__trim((porthole_span){raw_at(conn, field->value), length});
+  porthole_span item;
+  if (field->name == FIELD_CONTENT_LENGTH) {
+    note_length(facts, value, field->folded);
+  } else if (field->name == FIELD_TRANSFER_ENCODING) {
     if (field->folded) {
       framing_error(facts, PORTHOLE_FOLDED_FRAMING);
     }
-    facts->chunked = !facts->encoded && IS(value, length, "chunked");
+    facts->chunked = !facts->encoded && IS(value, "chunked");
     facts->encoded = true;
-    break;
-  case FIELD_CONNECTION:
-    while (porthole__next_item(&value, &length, &item, &item_length)) {
-      facts->close |= IS(item, item_length, "close");
-      facts->keep_alive |= IS(item, item_length, "keep-alive");
+  } else if (field->name == FIELD_CONNECTION) {
+    while (porthole__next_item(&value, &item)) {
+      facts->close |= IS(item, "close");
+      facts->keep_alive |= IS(item, "keep-alive");
     }
-    break;
-  case FIELD_KEEP_ALIVE:
-    facts->old_keep_alive |= length > 0;
-    while (porthole__next_item(&value, &length, &item, &item_length)) {
-      keep_alive_parameter(facts, item, item_length);
+  } else if (field->name == FIELD_KEEP_ALIVE) {
+    facts->old_keep_alive |= value.length > 0;
+    while (porthole__next_item(&value, &item)) {
+      keep_alive_parameter(facts, item);
     }
-    break;
-  case FIELD_PROXY_CONNECTION:
-    while (porthole__next_item(&value, &length, &item, &item_length)) {
-      facts->old_keep_alive |= IS(item, item_length, "keep-alive");
+  } else {
+    while (porthole__next_item(&value, &item)) {
+      facts->old_keep_alive |= IS(item, "keep-alive");
     }
-    break;
-  case FIELD_OTHER:
-    break;
   }
 }
 
@@ -179,20 +155,19 @@ static int32_t fold(porthole_conn *conn, const line *folded) {
   if (field->value == 0) {
     return PORTHOLE_LEADING_FOLD;
   }
-  const uint8_t *text = raw_at(conn, folded->start);
-  size_t length = folded->end - folded->start;
-  int32_t error = check_value(text, text + length);
+  porthole_span text = {raw_at(conn, folded->start), folded->end - folded->start};
+  int32_t error = check_value(text.data, text.data + text.length);
   if (error != 0) {
     return error;
   }
-  porthole__trim(&text, &length);
+  text = porthole__trim(text);
   uint8_t *to = raw_at(conn, field->value_end);
   uint8_t *line_end = raw_at(conn, folded->end);
   *to++ = ' ';
-  porthole__move_down(to, text, length);
-  to += length;
-  if (length > 0) {
-    field->value_end += 1 + (uint32_t)length;
+  porthole__move_down(to, text.data, text.length);
+  to += text.length;
+  if (text.length > 0) {
+    field->value_end += 1 + (uint32_t)text.length;
   }
   /* What lies between is white space already, but for the line end before this line: cost must not grow with each fold. */
   uint8_t *before = raw_at(conn, folded->start) - 2;
@@ -233,7 +208,7 @@ static int32_t read_field(porthole_conn *conn, const line *field, uint32_t limit
   while (end > colon + 1 && porthole__is_space(end[-1])) {
     end--;
   }
-  conn->last_field.kind = kind_of(text, (size_t)(colon - text));
+  conn->last_field.name = porthole__field(porthole__between(text, colon), FRAMES);
   conn->last_field.value = field->start + (uint32_t)(colon - text) + 1;
   conn->last_field.value_end = field->start + (uint32_t)(end - text);
   conn->last_field.folded = false;
@@ -249,17 +224,14 @@ static int32_t bad_status_line(porthole_conn *conn, const line *bad, int32_t err
 }
 
 /**
- * Reads a status line (RFC 9112 section 4): HTTP-version SP 3DIGIT [SP reason-phrase].
+ * Reads a status line (RFC 9112 section 4) that begins with "HTTP/": HTTP-version SP 3DIGIT [SP reason-phrase].
  *
- * Versions: 1.0 and 0.9 are 10, 1.1 to 1.9 are 11; anything else that begins with "HTTP/" is PORTHOLE_UNKNOWN_PROTOCOL.
+ * Versions: 1.0 and 0.9 are 10, 1.1 to 1.9 are 11; anything else is PORTHOLE_UNKNOWN_PROTOCOL.
  */
 static int32_t read_status_line(porthole_conn *conn, const line *status_line) {
   porthole_view *view = &conn->view;
   const uint8_t *text = raw_at(conn, status_line->start);
   const uint8_t *end = raw_at(conn, status_line->end);
-  if (end - text < 5 || text[0] != 'H' || text[1] != 'T' || text[2] != 'T' || text[3] != 'P' || text[4] != '/') {
-    return bad_status_line(conn, status_line, PORTHOLE_BAD_STATUS_LINE);
-  }
   const uint8_t *version = text + 5;
   const uint8_t *space = porthole__find(version, end, ' ');
   bool known = space - version == 3 && version[1] == '.' &&
@@ -274,22 +246,53 @@ static int32_t read_status_line(porthole_conn *conn, const line *status_line) {
   }
 
   const uint8_t *digits = space + 1;
-  if (end - digits < 3 || !porthole__all_class(digits, 3, CLASS_DIGIT) || digits[0] == '0' ||
+  if (end - digits < 3 || !porthole__all_class((porthole_span){digits, 3}, CLASS_DIGIT) || digits[0] == '0' ||
       (end - digits > 3 && digits[3] != ' ')) {
     return bad_status_line(conn, status_line, PORTHOLE_BAD_STATUS_LINE);
   }
-  const uint8_t *reason = digits + 3;
-  size_t reason_length = (size_t)(end - reason);
-  if (porthole__find_control(reason, end) < end) {
+  porthole_span reason = porthole__between(digits + 3, end);
+  if (porthole__find_control(reason.data, end) < end) {
     return bad_status_line(conn, status_line, PORTHOLE_BAD_STATUS_LINE);
   }
-  porthole__trim(&reason, &reason_length);
+  reason = porthole__trim(reason);
 
   view->version = version[0] == '1' && version[2] != '0' ? 11 : 10;
   view->status = (uint32_t)(digits[0] - '0') * 100 + (uint32_t)(digits[1] - '0') * 10 + (uint32_t)(digits[2] - '0');
-  view->reason = (uint32_t)(reason - raw_at(conn, 0));
-  view->reason_length = (uint32_t)reason_length;
+  view->reason = (uint32_t)(reason.data - raw_at(conn, 0));
+  view->reason_length = (uint32_t)reason.length;
   view->fields = status_line->next;
+  return 0;
+}
+
+/**
+ * Looks whether the bytes of a status line, of which more may be to come, can begin one: those of another protocol are not
+ * waited for. Before it there can be one empty line.
+ *
+ * @returns 0, or PORTHOLE_BAD_STATUS_LINE, the line being in view.raw as far as it came
+ */
+static int32_t look_at_start(porthole_conn *conn) {
+  static const uint8_t name[] = {'H', 'T', 'T', 'P', '/'};
+  const uint8_t *bytes = raw_at(conn, 0);
+  uint32_t length = conn->view.raw_length;
+  uint64_t most = conn->limits[PORTHOLE_LIMIT_LINE]; /* or what is told of a line depends on how its bytes came */
+  if (conn->scan >= sizeof name) {
+    return 0; /* seen before */
+  }
+  if (most > conn->limits[PORTHOLE_LIMIT_HEAD]) {
+    most = conn->limits[PORTHOLE_LIMIT_HEAD];
+  }
+  if (!conn->empty_line_read && length > 0 && (bytes[0] == '\n' || bytes[0] == '\r')) {
+    if (bytes[0] == '\n' || length == 1 || bytes[1] == '\n' || most < 2) {
+      return 0;
+    }
+  }
+  for (uint32_t i = 0; i < sizeof name && i < length && i < most; i++) {
+    if (bytes[i] != name[i]) {
+      const uint8_t *lf = porthole__find(bytes, bytes + length, '\n');
+      conn->view.raw_length = lf < bytes + length ? (uint32_t)(lf + 1 - bytes) : length;
+      return PORTHOLE_BAD_STATUS_LINE;
+    }
+  }
   return 0;
 }
 
@@ -298,8 +301,11 @@ static int32_t read_status_line(porthole_conn *conn, const line *status_line) {
 int32_t porthole__head_read(porthole_conn *conn) {
   line next;
   for (;;) {
-    int32_t result = next_line(conn, &next,
-                               conn->status_read ? PORTHOLE_HEADER_LINE_TOO_LONG : PORTHOLE_STATUS_LINE_TOO_LONG);
+    int32_t result = conn->status_read ? 0 : look_at_start(conn);
+    if (result == 0) {
+      result = next_line(conn, &next,
+                         conn->status_read ? PORTHOLE_HEADER_LINE_TOO_LONG : PORTHOLE_STATUS_LINE_TOO_LONG);
+    }
     if (result <= 0) {
       return result;
     }

@@ -1,26 +1,35 @@
 /* SPDX-License-Identifier: MIT
  *
- * The calls that move bytes through the host (host.h): the only file that does.
+ * The calls that move bytes through the host (host.h): the only file that does. Nothing else of the core needs it, so that
+ * level 0 links without a host.
  */
-#include "internal.h"
+#include "buffer.h"
+#include "porthole/host.h"
+#include "upload.h"
 
 /** Turns what the host returned below zero into an error of errors.def: other numbers are no errors that a host has. */
 static int32_t host_error(int32_t result) {
-  bool known = result <= PORTHOLE_HOST_REFUSED && result >= PORTHOLE_HOST_OTHER;
-  return known ? result : PORTHOLE_HOST_LIED;
+  switch (result) {
+#define X(name, number, class, code, text)                                                                             \
+  case number:                                                                                                         \
+    return (number) <= -400 && (number) > -500 ? result : PORTHOLE_HOST_LIED;
+#include "porthole/errors.def"
+#undef X
+  default:
+    return PORTHOLE_HOST_LIED;
+  }
 }
 
-int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
-                           int32_t timeout_ms) {
+int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t port, int32_t timeout_ms) {
   REFUSE_REENTRY(conn);
   uint8_t scratch[AUTHORITY_MAX];
-  int32_t error = porthole__authority(scratch, host, host_length, port, false);
+  int32_t error = porthole__authority(scratch, host, port, false);
   if (error < 0) {
     return error;
   }
   porthole_conn_close(conn);
   conn->in_host = true;
-  int32_t handle = porthole_host_open((const char *)host, host_length, port, timeout_ms);
+  int32_t handle = porthole_host_open((const char *)host.data, host.length, port, timeout_ms);
   conn->in_host = false;
   if (handle <= 0) {
     return host_error(handle);
@@ -29,23 +38,47 @@ int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host
   return 0;
 }
 
-/** A failure while sending: what the peer said before may still be readable, so only sending has ended. */
+void porthole_conn_close(porthole_conn *conn) {
+  if (conn->in_host) {
+    return;
+  }
+  int32_t handle = conn->handle;
+  porthole_conn_reset(conn);
+  if (handle > 0) {
+    porthole_host_close(handle);
+  }
+}
+
+/**
+ * A failure while sending: nothing more goes out. What the peer said before a reset may still be readable; anything else
+ * ends the connection.
+ */
 static int32_t send_failed(porthole_conn *conn, int32_t error) {
+  conn->send_error = error;
   conn->view.flags |= PORTHOLE_UNUSABLE;
   conn->view.tx_sent = conn->view.tx_length;
+  if (error != PORTHOLE_HOST_RESET && error != PORTHOLE_HOST_CLOSED) {
+    porthole__fail(conn, error);
+  }
   return error;
 }
 
-/** porthole_host_wait */
-static int32_t wait_for(porthole_conn *conn, uint32_t interest, int32_t timeout_ms) {
+/** Is there something to receive now? */
+static bool readable(porthole_conn *conn) {
+  if (conn->handle <= 0) {
+    return false;
+  }
   conn->in_host = true;
-  int32_t ready = porthole_host_wait(conn->handle, interest, timeout_ms);
+  int32_t ready = porthole_host_wait(conn->handle, PORTHOLE_READABLE, 0);
   conn->in_host = false;
-  return ready;
+  return ready > 0 && (ready & PORTHOLE_READABLE);
 }
 
 /** Gives bytes to the host. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
 static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length) {
+  if (conn->handle <= 0) {
+    return PORTHOLE_NOT_CONNECTED;
+  }
   if (length > INT32_MAX) {
     length = INT32_MAX;
   }
@@ -61,7 +94,7 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
   return sent;
 }
 
-/** porthole_host_recv, and what its answer means but for a count. @returns a count; 0 at the end, or an error, both noted */
+/** porthole_host_recv, and what its answer means but for a count. @returns a count; 0 at the end; or an error, noted */
 static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length) {
   conn->in_host = true;
   int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length);
@@ -96,12 +129,15 @@ static int32_t look_before_asking(porthole_conn *conn) {
     return unsolicited(conn);
   }
   bool none_due = view->phase == (alone ? PORTHOLE_PHASE_HEAD : PORTHOLE_PHASE_END);
-  if (!none_due || conn->interim || (view->flags & PORTHOLE_ENDED)) {
+  if (!none_due || conn->interim || (view->flags & PORTHOLE_ENDED) || !readable(conn)) {
     return 0;
   }
-  int32_t ready = wait_for(conn, PORTHOLE_READABLE, 0);
-  if (ready <= 0 || !(ready & PORTHOLE_READABLE) || porthole_conn_region(conn, &offset, &length) != 0) {
-    return view->error;
+  int32_t room = porthole_conn_region(conn, &offset, &length);
+  if (room == PORTHOLE_WANT_SPACE) {
+    return unsolicited(conn); /* what it is can't be seen: it is no answer to what has not been asked */
+  }
+  if (room != 0) {
+    return room;
   }
   int32_t received = host_receive(conn, offset, length);
   if (received > 0) {
@@ -113,13 +149,16 @@ static int32_t look_before_asking(porthole_conn *conn) {
   return view->error;
 }
 
-int32_t porthole_conn_flush(porthole_conn *conn) {
-  REFUSE_REENTRY(conn);
+/** Sends what is staged. @returns 0, PORTHOLE_WANT_WRITE or an error */
+static int32_t send_staged(porthole_conn *conn) {
   porthole_view *view = &conn->view;
-  if (view->error != 0) {
-    return view->error;
+  if (view->error != 0 || conn->send_error != 0) {
+    return view->error != 0 ? view->error : conn->send_error;
   }
-  if (conn->asking) {
+  if (view->tx_sent < view->tx_length && conn->handle <= 0) {
+    return PORTHOLE_NOT_CONNECTED;
+  }
+  if (porthole__unasked(conn)) {
     int32_t error = look_before_asking(conn);
     if (error != 0) {
       return error;
@@ -131,12 +170,17 @@ int32_t porthole_conn_flush(porthole_conn *conn) {
       return sent;
     }
     view->tx_sent += (uint32_t)sent;
-    conn->asking = false;
   }
   return 0;
 }
 
-int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags) {
+int32_t porthole_conn_flush(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
+  int32_t refused = porthole__refusal(conn, CALL_FLUSH);
+  return refused != 0 ? refused : send_staged(conn);
+}
+
+int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_t flags) {
   REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   if (view->phase == PORTHOLE_PHASE_TUNNEL) {
@@ -148,37 +192,41 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t
   if (view->error != 0) {
     return view->error;
   }
-  if (view->state != PORTHOLE_IDLE || view->phase != PORTHOLE_PHASE_NOTHING) {
+  int32_t refused = porthole__allowed(conn->state, CALL_START_TLS);
+  if (refused != 0 || view->phase != PORTHOLE_PHASE_NOTHING || view->tx_sent < view->tx_length) {
     return PORTHOLE_CANNOT_SEND_REQUEST;
+  }
+  if (conn->handle <= 0) {
+    return PORTHOLE_NOT_CONNECTED;
   }
   if (view->raw_length > 0) {
     porthole__fail(conn, PORTHOLE_UNSOLICITED);
     return PORTHOLE_UNSOLICITED;
   }
+  name = porthole__given(name);
   conn->pending_length = 0;
   conn->in_host = true;
-  int32_t result = porthole_host_start_tls(conn->handle, (const char *)name, name_length, flags);
+  int32_t result = porthole_host_start_tls(conn->handle, (const char *)name.data, name.length, flags);
   conn->in_host = false;
   if (result == 0 || result == PORTHOLE_WANT_READ) {
+    porthole__enter(conn, result == 0 ? REQUEST_IDLE : REQUEST_HANDSHAKE);
     return result;
   }
+  porthole__enter(conn, REQUEST_IDLE);
   porthole_conn_failed(conn, host_error(result));
   porthole__fail(conn, host_error(result)); /* nothing is under way, but nothing can go on in clear either */
   return host_error(result);
 }
 
-/** Is a final head in, or an error: does nobody wait for the rest of the request any more? */
-static bool answered(const porthole_conn *conn) {
-  bool final = conn->due_count == 1 && conn->view.phase > PORTHOLE_PHASE_HEAD;
-  return final || !conn->view.sending || conn->view.error != 0;
-}
-
-/** Receives what is there already, so that an early answer is seen while a body is being sent. @returns 0 or an error */
+/**
+ * Receives what is there already, while a body is being sent: an answer is seen early, and a peer that answers while it
+ * reads is not left with full buffers. @returns 0 or an error
+ */
 static int32_t look(porthole_conn *conn) {
-  while (!answered(conn) && conn->view.phase == PORTHOLE_PHASE_HEAD && !conn->interim &&
-         !(conn->view.flags & PORTHOLE_ENDED)) {
-    int32_t ready = wait_for(conn, PORTHOLE_READABLE, 0);
-    if (ready <= 0 || !(ready & PORTHOLE_READABLE)) {
+  const porthole_view *view = &conn->view;
+  while (porthole__uploading(conn) && !(view->flags & PORTHOLE_ENDED) && !conn->interim && view->error == 0) {
+    bool due = view->phase >= PORTHOLE_PHASE_HEAD && view->phase <= PORTHOLE_PHASE_CLOSE;
+    if (!due || !readable(conn)) {
       return 0;
     }
     int32_t events = porthole_conn_receive(conn);
@@ -192,69 +240,87 @@ static int32_t look(porthole_conn *conn) {
       return events;
     }
   }
-  return conn->view.error;
+  return view->error;
+}
+
+/** How many bytes go out now as they are: those of the piece under way, which is begun if there is none, or all. */
+static int32_t take_piece(porthole_conn *conn, size_t *length) {
+  bool pieces = conn->state == REQUEST_BODY || conn->state == REQUEST_LATE_BODY;
+  if (pieces) {
+    int32_t kind = porthole_conn_body_piece(conn, *length);
+    if (kind < 0) {
+      return kind;
+    }
+  }
+  int32_t error = send_staged(conn);
+  bool amid = conn->state == REQUEST_PIECE || conn->state == REQUEST_LATE_PIECE;
+  if (amid && *length > conn->piece_left) {
+    *length = (size_t)conn->piece_left;
+  }
+  return error;
+}
+
+/** Accounts for bytes of a body that the host has taken. */
+static void account(porthole_conn *conn, porthole_span sent) {
+  if (conn->state == REQUEST_PIECE || conn->state == REQUEST_LATE_PIECE) {
+    porthole_conn_piece_passed(conn, sent.length);
+  } else {
+    porthole__sent_by_hand(conn, sent);
+  }
+}
+
+/** Sends bytes of a body as far as the host takes them. @returns how many were taken, or why none was */
+static int32_t send_body(porthole_conn *conn, porthole_span data) {
+  size_t done = 0;
+  int32_t error = 0;
+  while (error == 0 && done < data.length && porthole__uploading(conn)) {
+    size_t length = data.length - done;
+    error = take_piece(conn, &length);
+    if (error == 0) {
+      error = host_send(conn, data.data + done, length);
+    }
+    if (error > 0) {
+      account(conn, (porthole_span){data.data + done, (size_t)error});
+      done += (size_t)error;
+      error = done < data.length ? look(conn) : 0;
+    }
+  }
+  if (conn->view.upload == PORTHOLE_UPLOAD_STOPPED) {
+    return (int32_t)data.length; /* nobody wants the rest */
+  }
+  return done > 0 ? (int32_t)done : error;
 }
 
 int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t length) {
   REFUSE_REENTRY(conn);
-  if (length == 0) {
-    return 0;
+  int32_t refused = porthole__refusal(conn, CALL_SEND);
+  if (refused != 0 || length == 0) {
+    return refused;
   }
-  if (!conn->body_open) {
-    return PORTHOLE_CANNOT_SEND_HEADER;
+  if (length > INT32_MAX) {
+    length = INT32_MAX;
   }
-  int32_t error = conn->asking ? porthole_conn_flush(conn) : look(conn);
-  if (error == 0 && answered(conn)) {
-    conn->cut = true;
+  int32_t error = porthole__unasked(conn) ? send_staged(conn) : look(conn);
+  if (error == 0 && porthole__uploading(conn) && conn->state != REQUEST_PIECE && conn->state != REQUEST_LATE_PIECE) {
+    error = send_staged(conn); /* a piece is begun when its first byte can follow */
   }
-  if (error != 0 || conn->cut) {
-    return error;
-  }
-  error = porthole_conn_flush(conn);
   if (error != 0) {
     return error;
   }
-  int32_t chunk = porthole_conn_body_piece(conn, length);
-  if (chunk < 0) {
-    return chunk;
+  error = send_body(conn, (porthole_span){data, length});
+  if (error > 0) {
+    send_staged(conn); /* what doesn't go out now, the end of a chunk, goes with what comes next: that will tell */
   }
-  do { /* the piece is begun: nothing of it can be taken back */
-    error = porthole_conn_flush(conn);
-  } while (error == PORTHOLE_WANT_WRITE && wait_for(conn, PORTHOLE_WRITABLE, -1) > 0);
-  if (error == PORTHOLE_WANT_WRITE) {
-    error = PORTHOLE_HOST_OTHER;
-  }
-  while (error == 0 && length > 0 && !answered(conn)) {
-    int32_t sent = host_send(conn, data, length);
-    if (sent == PORTHOLE_WANT_WRITE) {
-      sent = wait_for(conn, PORTHOLE_WRITABLE, -1) <= 0 ? PORTHOLE_HOST_OTHER : 0;
-    }
-    if (sent < 0) {
-      error = sent;
-      continue;
-    }
-    data += sent;
-    length -= (size_t)sent;
-    if (length > 0) {
-      error = look(conn);
-    }
-  }
-  if (error != 0) {
-    return send_failed(conn, error); /* nothing more: it would be taken for what is missing of the piece */
-  }
-  if (length > 0) {
-    conn->cut = true;
-    return 0; /* answered: the rest is not wanted */
-  }
-  porthole_conn_body_piece_end(conn);
-  error = porthole_conn_flush(conn);
-  return error == PORTHOLE_WANT_WRITE ? 0 : error; /* the end of the chunk goes out with what comes next */
+  return error;
 }
 
 int32_t porthole_conn_receive(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
   uint32_t offset;
   uint32_t length;
+  if (conn->view.error == 0 && conn->handle <= 0) {
+    return PORTHOLE_NOT_CONNECTED;
+  }
   int32_t result = porthole_conn_region(conn, &offset, &length);
   if (result != 0) {
     return result;
@@ -266,34 +332,59 @@ int32_t porthole_conn_receive(porthole_conn *conn) {
   return received == 0 ? porthole_conn_ended(conn) : received;
 }
 
+/** Receives until the final head is there. @returns 0, or why it isn't */
+static int32_t receive_head(porthole_conn *conn) {
+  while (conn->view.phase == PORTHOLE_PHASE_HEAD) {
+    int32_t result = conn->interim ? porthole_conn_resume(conn) : porthole_conn_receive(conn);
+    if (result < 0 && conn->view.phase == PORTHOLE_PHASE_HEAD) {
+      return result;
+    }
+  }
+  return 0;
+}
+
 int32_t porthole_conn_getresponse(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
-  if (conn->view.state != PORTHOLE_REQUEST_SENT || (conn->view.flags & PORTHOLE_OPEN)) {
+  int32_t refused = porthole__allowed(conn->state, CALL_ACCEPT);
+  if (refused != 0 || (conn->view.flags & PORTHOLE_OPEN)) {
     return PORTHOLE_RESPONSE_NOT_READY;
   }
   /* A head that is in is handed out, whatever became of its body since: reading that will tell. */
-  bool head_in = conn->view.phase > PORTHOLE_PHASE_HEAD && !conn->handed_out && !conn->asking;
+  bool head_in = conn->view.phase > PORTHOLE_PHASE_HEAD && !conn->handed_out && !porthole__unasked(conn);
   bool broken_since = conn->view.error != 0 && conn->view.error != PORTHOLE_UNSOLICITED;
-  int32_t result = head_in && broken_since ? 0 : porthole_conn_flush(conn);
+  int32_t result = head_in && broken_since ? 0 : send_staged(conn);
   bool unsent = result == PORTHOLE_HOST_RESET || result == PORTHOLE_HOST_CLOSED;
-  int32_t send_error = result;
   if (result != 0 && !unsent) {
     return result;
   }
-  while (conn->view.phase == PORTHOLE_PHASE_HEAD) {
-    result = conn->interim ? porthole_conn_resume(conn) : porthole_conn_receive(conn);
-    if (result < 0 && conn->view.phase == PORTHOLE_PHASE_HEAD) {
-      return unsent && result != PORTHOLE_WANT_READ ? send_error : result;
-    }
+  result = receive_head(conn);
+  if (result < 0) {
+    return conn->view.error != 0 ? conn->view.error : result; /* that of a failed send, where there was one */
   }
   result = porthole_conn_accept(conn);
-  return result == 0 ? (int32_t)conn->view.status : result;
+  if (result != 0) {
+    return result;
+  }
+  porthole__settle_head(conn); /* there it stays, whatever is received: see find_room in buffer.c */
+  return (int32_t)conn->view.status;
+}
+
+/** What reading is answered with where no response is open: at the end of one it is the end. */
+static int32_t read_nothing(const porthole_conn *conn) {
+  if (conn->view.error != 0) {
+    return conn->view.error;
+  }
+  bool ended = conn->handed_out && conn->due_count == 0 && conn->view.state == PORTHOLE_IDLE;
+  return ended ? 0 : PORTHOLE_RESPONSE_NOT_READY;
 }
 
 int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length) {
   REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
   size_t done = 0;
+  if (!(view->flags & PORTHOLE_OPEN)) {
+    return read_nothing(conn);
+  }
   if (length > INT32_MAX) {
     length = INT32_MAX;
   }

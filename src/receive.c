@@ -1,90 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Receiving: the receive buffer and the phases of a response.
- *
- * What the receive buffer holds, oldest first: the head of the response that was handed out (until it is let go of),
- * runs of body bytes that nobody has read yet, the trailer section, and `raw`, bytes that are not interpreted yet. `raw`
- * is contiguous, and the next bytes go right behind it. All this lies in the order of addresses but for one jump back to
- * the start of the buffer (`wrapped`).
- *
- *     [ free | head | run | run | raw | region for the next receive | free ]
- *     [ run | raw | region for the next receive | head | run | run | free ]        wrapped
- *
- * A region that was handed out stays where it is until it was filled, also when everything around it is consumed: the
- * kernel may be writing into it.
+ * Receiving: the phases of a response, and what it means for the request that it answers.
  */
-#include "internal.h"
+#include "receive.h"
 
-enum {
-  REGION_MIN = 4096,   /* less room than this behind the newest bytes: go back to the start if there is more */
-  REUSE_AFTER = 16384, /* between messages go back to the start when this much is free there: it is in the cache */
-};
-
-/* ---- errors ---- */
-
-/** Notes which limit was passed. @returns error */
-int32_t porthole__over(porthole_conn *conn, uint32_t limit, int32_t error) {
-  conn->view.limit = conn->limits[limit];
-  return error;
-}
-
-/** Ends the connection with an error of peer, limit or host; the first one stays. */
-void porthole__fail(porthole_conn *conn, int32_t error) {
-  if (conn->view.error == 0) {
-    conn->view.error = error;
-  }
-  conn->view.flags |= PORTHOLE_UNUSABLE;
-}
-
-/* ---- runs ---- */
-
-static void show_first_run(porthole_conn *conn) {
-  const run *first = &conn->runs[conn->run_first];
-  conn->view.body = conn->run_count > 0 ? first->offset : 0;
-  conn->view.body_length = conn->run_count > 0 ? first->length : 0;
-}
-
-/** Makes a run longer by bytes that were moved behind it, and counts them as the body's. */
-void porthole__extend_run(porthole_conn *conn, run *last, uint32_t length) {
-  last->length += length;
-  conn->view.available += length;
-  conn->body_seen += length;
-  show_first_run(conn);
-}
-
-/** Adds body bytes that lie in the receive buffer behind those that are there. */
-void porthole__add_run(porthole_conn *conn, uint32_t offset, uint32_t length) {
-  conn->view.available += length;
-  if (conn->run_count > 0) {
-    run *last = &conn->runs[(conn->run_first + conn->run_count - 1) % RUNS];
-    uint32_t last_end = last->offset + last->length;
-    if (offset == last_end) {
-      last->length += length;
-      show_first_run(conn);
-      return;
-    }
-    /* Framing lies between them. Half of the places are kept for jumps to the start of the buffer. */
-    if (offset > last_end && (length <= MERGE_MAX || conn->run_count >= RUNS / 2)) {
-      porthole__move_down(conn->rx + last_end, conn->rx + offset, length);
-      last->length += length;
-      show_first_run(conn);
-      return;
-    }
-  }
-  conn->runs[(conn->run_first + conn->run_count) % RUNS] = (run){offset, length};
-  conn->run_count++;
-  show_first_run(conn);
-}
-
-/** Counts bytes of a body against its limit. @returns 0 or PORTHOLE_BODY_TOO_LARGE */
-int32_t porthole__count_body(porthole_conn *conn, uint64_t length) {
-  if (length > porthole__body_room(conn)) {
-    conn->view.limit = conn->body_limit > UINT32_MAX ? UINT32_MAX : (uint32_t)conn->body_limit;
-    return PORTHOLE_BODY_TOO_LARGE;
-  }
-  conn->body_seen += length;
-  return 0;
-}
+#include "chunked.h"
+#include "head.h"
 
 /* ---- phases ---- */
 
@@ -102,6 +23,8 @@ static void begin_response(porthole_conn *conn) {
   view->version = 0;
   view->head_length = 0;
   view->trailer_length = 0;
+  conn->head_kept = false;
+  conn->trailer_kept = false;
   conn->handed_out = false;
   conn->interims = 0;
   conn->body_seen = 0;
@@ -114,6 +37,21 @@ void porthole__await(porthole_conn *conn, uint8_t due) {
   conn->due[conn->due_count++] = due;
   if (conn->view.phase == PORTHOLE_PHASE_NOTHING) {
     begin_response(conn);
+  }
+}
+
+/** Forgets the answer that made a tunnel: nothing is due, and the connection is as good as the transport. */
+void porthole__leave_tunnel(porthole_conn *conn) {
+  porthole_view *view = &conn->view;
+  conn->due_count = 0;
+  conn->head_kept = false;
+  conn->trailer_kept = false;
+  conn->handed_out = false;
+  view->phase = PORTHOLE_PHASE_NOTHING;
+  view->keep_alive = UINT32_MAX;
+  view->flags &= (uint32_t)PORTHOLE_ENDED;
+  if (view->flags & PORTHOLE_ENDED) {
+    view->flags |= PORTHOLE_UNUSABLE;
   }
 }
 
@@ -131,7 +69,7 @@ static void take_head(porthole_conn *conn) {
 /** How the body is framed and whether the connection goes on: RFC 9112 sections 6.3 and 9.3. @returns 0 or an error */
 static int32_t decide_framing(porthole_conn *conn) {
   porthole_view *view = &conn->view;
-  const framing *facts = &conn->framing;
+  const head_facts *facts = &conn->framing;
   bool persistent = view->version == 11 || facts->keep_alive || facts->old_keep_alive;
   uint32_t flags = facts->close || !persistent ? PORTHOLE_WILL_CLOSE : 0;
   if (facts->chunked) {
@@ -159,9 +97,7 @@ static int32_t decide_framing(porthole_conn *conn) {
       flags |= PORTHOLE_WILL_CLOSE;
     }
     view->phase = PORTHOLE_PHASE_CHUNKED;
-    conn->chunk = CHUNK_SIZE;
-    conn->chunk_line = 0;
-    conn->chunk_extensions = 0;
+    porthole__chunks_begin(conn);
   } else if (facts->has_length) {
     int32_t error = porthole__count_body(conn, facts->length);
     if (error != 0) {
@@ -232,6 +168,23 @@ static int32_t stream_over(porthole_conn *conn) {
   return error;
 }
 
+/** An interim response came: is it the 100 that the request under way waits for? It is the last of those due. */
+static void note_interim(porthole_conn *conn) {
+  if (conn->view.status == 100 && conn->due_count == 1) {
+    conn->request.expects = false;
+  }
+}
+
+/**
+ * A final head came: does it stop the upload that it answers? A close that is said does, and an answer in place of the 100
+ * that the body waits for. A close that is only implied (HTTP/1.0, a body that runs to the close) doesn't.
+ */
+static void note_answer(porthole_conn *conn) {
+  if (conn->due_count == 1 && (conn->framing.close || conn->request.expects)) {
+    porthole__stop(conn);
+  }
+}
+
 /** Reads a head out of the raw bytes. @returns PORTHOLE_EVENT_* bits, 0 when more is needed, or an error */
 static int32_t advance_head(porthole_conn *conn) {
   if (conn->interim) {
@@ -246,6 +199,7 @@ static int32_t advance_head(porthole_conn *conn) {
     if (++conn->interims > conn->limits[PORTHOLE_LIMIT_INTERIM]) {
       return porthole__over(conn, PORTHOLE_LIMIT_INTERIM, PORTHOLE_TOO_MANY_INTERIM);
     }
+    note_interim(conn);
     conn->interim = true;
     return PORTHOLE_EVENT_INTERIM;
   }
@@ -253,6 +207,7 @@ static int32_t advance_head(porthole_conn *conn) {
   if (result < 0) {
     return result;
   }
+  note_answer(conn);
   bool complete = conn->view.phase == PORTHOLE_PHASE_END;
   return complete ? PORTHOLE_EVENT_HEAD | PORTHOLE_EVENT_END : PORTHOLE_EVENT_HEAD;
 }
@@ -353,101 +308,7 @@ static int32_t advance(porthole_conn *conn) {
   return events;
 }
 
-/* ---- the receive buffer ---- */
-
-/** The offset of the oldest byte that is still needed, the head aside. @returns false when there is none */
-static bool oldest(const porthole_conn *conn, uint32_t *offset) {
-  const porthole_view *view = &conn->view;
-  if (conn->run_count > 0) {
-    *offset = conn->runs[conn->run_first].offset;
-  } else if (conn->trailer_kept) {
-    *offset = view->trailer;
-  } else if (view->raw_length > 0) {
-    *offset = view->raw;
-  } else {
-    return false;
-  }
-  return true;
-}
-
-/** Moves a head that is kept to the start of the buffer, once nothing lies below. @returns where the room begins */
-static uint32_t settle_head(porthole_conn *conn) {
-  porthole_view *view = &conn->view;
-  if (!conn->head_kept) {
-    return 0;
-  }
-  porthole__move_down(conn->rx, conn->rx + view->head, view->head_length);
-  view->head = 0;
-  return view->head_length;
-}
-
-/** Finds room for the next bytes: from conn->end up to the offset that is returned. */
-static uint32_t find_room(porthole_conn *conn) {
-  porthole_view *view = &conn->view;
-  uint32_t first = 0;
-  if (!oldest(conn, &first)) {
-    conn->end = settle_head(conn);
-    conn->wrapped = false;
-    return conn->rx_size;
-  }
-  if (conn->wrapped && first < conn->end) {
-    conn->wrapped = false; /* what lay above has been consumed */
-  }
-  if (conn->wrapped) {
-    return first;
-  }
-  uint32_t room = conn->rx_size - conn->end;
-  uint32_t start = conn->head_kept ? view->head + view->head_length : 0;
-  if (view->raw_length == 0) {
-    bool between = view->phase == PORTHOLE_PHASE_NOTHING || view->phase == PORTHOLE_PHASE_HEAD ||
-                   view->phase == PORTHOLE_PHASE_END;
-    bool low_is_free = start <= first && first - start > 0;
-    if (low_is_free && ((between && first >= REUSE_AFTER) || (room < REGION_MIN && first - start > room))) {
-      conn->end = start;
-      conn->wrapped = true;
-      return first;
-    }
-    if (between && conn->end < REUSE_AFTER && conn->rx_size > 4 * REUSE_AFTER) {
-      conn->end = REUSE_AFTER; /* small messages take turns between two places, which a host can keep views of */
-    }
-  } else if (room < REGION_MIN && first == view->raw) {
-    /* A head or a trailer section has to grow: nothing but a kept head lies below it. */
-    start = settle_head(conn);
-    porthole__move_down(conn->rx + start, conn->rx + view->raw, view->raw_length);
-    view->raw = start;
-    conn->end = start + view->raw_length;
-  }
-  return conn->rx_size;
-}
-
-int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *length) {
-  REFUSE_REENTRY(conn);
-  if (conn->view.error != 0) {
-    return conn->view.error;
-  }
-  if (conn->pending_length == 0) {
-    if (conn->run_count >= RUNS - 2) {
-      return PORTHOLE_WANT_SPACE;
-    }
-    uint32_t room = find_room(conn) - conn->end;
-    bool makes_room = conn->run_count > 0 || conn->view.phase == PORTHOLE_PHASE_END;
-    if (room == 0 && (makes_room || conn->view.phase == PORTHOLE_PHASE_TUNNEL)) {
-      return PORTHOLE_WANT_SPACE;
-    }
-    if (room == 0) {
-      /* Nothing will make room: a head that was not let go of, and a large trailer section. */
-      int32_t error = porthole__over(conn, PORTHOLE_LIMIT_HEAD, PORTHOLE_HEAD_TOO_LARGE);
-      porthole__fail(conn, error);
-      return error;
-    }
-    /* Half of the buffer at most: the other half takes the next bytes while these are read. */
-    conn->pending = conn->end;
-    conn->pending_length = room < conn->rx_size / 2 ? room : conn->rx_size / 2;
-  }
-  *offset = conn->pending;
-  *length = conn->pending_length;
-  return 0;
-}
+/* ---- what the transport brings ---- */
 
 int32_t porthole_conn_filled(porthole_conn *conn, size_t length) {
   REFUSE_REENTRY(conn);
@@ -504,7 +365,6 @@ int32_t porthole_conn_resume(porthole_conn *conn) {
   if (conn->interim) {
     uint32_t interims = conn->interims;
     conn->interim = false;
-    conn->head_kept = false;
     begin_response(conn);
     conn->interims = interims;
   }
@@ -514,50 +374,19 @@ int32_t porthole_conn_resume(porthole_conn *conn) {
 int32_t porthole_conn_accept(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
   porthole_view *view = &conn->view;
-  if (view->state != PORTHOLE_REQUEST_SENT || (view->flags & PORTHOLE_OPEN) || conn->handed_out) {
+  int32_t refused = porthole__allowed(conn->state, CALL_ACCEPT);
+  if (refused != 0) {
+    return refused;
+  }
+  if ((view->flags & PORTHOLE_OPEN) || conn->handed_out) {
     return PORTHOLE_RESPONSE_NOT_READY;
   }
   if (view->phase == PORTHOLE_PHASE_HEAD) {
     return view->error != 0 ? view->error : PORTHOLE_WANT_READ;
   }
-  view->state = PORTHOLE_IDLE;
+  porthole__hand_out(conn);
   view->flags |= PORTHOLE_OPEN;
   conn->handed_out = true;
-  /* A request that was cut off, or not what it announced: whatever the peer makes of it, no other can follow. */
-  if (view->sending || conn->raw_excess || (conn->mode == SEND_LENGTH && conn->to_send > 0)) {
-    view->flags |= PORTHOLE_UNUSABLE;
-  }
-  view->sending = 0;
-  return 0;
-}
-
-void porthole_conn_release(porthole_conn *conn) {
-  if (conn->in_host) {
-    return;
-  }
-  conn->head_kept = false;
-  conn->trailer_kept = false;
-}
-
-int32_t porthole_conn_consume(porthole_conn *conn, size_t length) {
-  REFUSE_REENTRY(conn);
-  porthole_view *view = &conn->view;
-  if (length > view->available) {
-    return PORTHOLE_HOST_LIED;
-  }
-  view->available -= (uint32_t)length;
-  while (length > 0) {
-    run *first = &conn->runs[conn->run_first];
-    uint32_t taken = length < first->length ? (uint32_t)length : first->length;
-    first->offset += taken;
-    first->length -= taken;
-    length -= taken;
-    if (first->length == 0) {
-      conn->run_first = (conn->run_first + 1) % RUNS;
-      conn->run_count--;
-    }
-  }
-  show_first_run(conn);
   return 0;
 }
 
@@ -607,10 +436,13 @@ int32_t porthole_conn_finish(porthole_conn *conn) {
     return 0;
   }
   view->flags &= ~(uint32_t)PORTHOLE_OPEN;
-  porthole_conn_release(conn);
   if (view->phase != PORTHOLE_PHASE_END || view->error != 0) {
     view->flags |= PORTHOLE_UNUSABLE;
+    porthole__stop(conn);
     return 0;
+  }
+  if (conn->due_count == 1 && view->status >= 400) {
+    porthole__stop(conn); /* the server has said all that it will say, and it is no success */
   }
   porthole_conn_consume(conn, view->available);
   conn->due[0] = conn->due[1];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Level 0 of the API: bytes given to a connection by hand, and nothing readable behind them.
+ * Level 0 of the API: bytes given to a connection by hand, and nothing readable behind them. Programs that use it link
+ * without a host: level 0 calls none.
  */
 #ifndef FEED_H
 #define FEED_H
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "no_host.h"
+#include "porthole/porthole.h"
 
 #if defined(__has_feature) /* clang's way to say what gcc says by __SANITIZE_ADDRESS__ */
 #if __has_feature(address_sanitizer)
@@ -40,8 +41,8 @@ typedef struct feed {
 } feed;
 
 static int32_t feed_request(const feed *to, const char *method) {
-  int32_t result = porthole_conn_request(to->conn, (const uint8_t *)method, strlen(method), (const uint8_t *)"/", 1,
-                                         NULL, 0, PORTHOLE_BODY_NONE, 0, 0, 0);
+  int32_t result = porthole_conn_request(to->conn, porthole_text(method), porthole_text("/"), NULL, 0,
+                                         PORTHOLE_BODY_NONE, 0, 0);
   porthole_conn_taken(to->conn, to->view->tx_length - to->view->tx_sent);
   return result;
 }
@@ -53,7 +54,7 @@ static feed feed_new(size_t rx_size) {
   assert_non_null(made.rx);
   porthole_conn_init(made.conn, made.tx, FEED_TX, made.rx, rx_size);
   made.view = porthole_conn_view(made.conn);
-  assert_int_equal(porthole_conn_set_authority(made.conn, (const uint8_t *)"h", 1, 80, 80), 0);
+  assert_int_equal(porthole_conn_set_authority(made.conn, porthole_text("h"), 80, 80), 0);
   return made;
 }
 

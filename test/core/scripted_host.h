@@ -122,23 +122,37 @@ static porthole_conn *new_conn(void) {
   assert_non_null(memory);
   porthole_conn *conn = (porthole_conn *)(void *)memory;
   porthole_conn_init(conn, memory + size, TX_SIZE, memory + size + TX_SIZE, RX_SIZE);
-  assert_int_equal(porthole_conn_set_authority(conn, (const uint8_t *)"example.com", 11, 80, 80), 0);
+  assert_int_equal(porthole_conn_set_authority(conn, porthole_text("example.com"), 80, 80), 0);
   return conn;
 }
 
 static void free_conn(porthole_conn *conn) { free(conn); }
 
+/** Sends all of a text as a body. @returns 0, or the first answer that is no count */
+static inline int32_t send_all(porthole_conn *conn, const char *text) {
+  size_t left = strlen(text);
+  while (left > 0) {
+    int32_t sent = porthole_conn_send(conn, (const uint8_t *)text, left);
+    if (sent <= 0) {
+      return sent;
+    }
+    assert_true((size_t)sent <= left);
+    text += sent;
+    left -= (size_t)sent;
+  }
+  return 0;
+}
+
 /** A connection over the scripted host, which will send `script`. */
 static porthole_conn *connect_to(const char *script, size_t piece) {
   host = (scripted_host){.script = script, .length = strlen(script), .piece = piece};
   porthole_conn *conn = new_conn();
-  assert_int_equal(porthole_conn_open(conn, (const uint8_t *)"example.com", 11, 80, -1), 0);
+  assert_int_equal(porthole_conn_open(conn, porthole_text("example.com"), 80, -1), 0);
   return conn;
 }
 
 static int32_t request(porthole_conn *conn, const char *method, const char *url) {
-  return porthole_conn_request(conn, (const uint8_t *)method, strlen(method), (const uint8_t *)url, strlen(url), NULL,
-                               0, PORTHOLE_BODY_NONE, 0, 0, 0);
+  return porthole_conn_request(conn, porthole_text(method), porthole_text(url), NULL, 0, PORTHOLE_BODY_NONE, 0, 0);
 }
 
 #endif

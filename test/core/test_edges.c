@@ -8,11 +8,10 @@
 #define CHUNKED OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
 
 static int32_t post(porthole_conn *conn) {
-  return porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0,
-                               PORTHOLE_BODY_UNKNOWN, 0, 0, 0);
+  return porthole_conn_request(conn, porthole_text("POST"), porthole_text("/"), NULL, 0, PORTHOLE_BODY_UNKNOWN, 0, 0);
 }
 
-static int32_t send_hello(porthole_conn *conn) { return porthole_conn_send(conn, (const uint8_t *)"hello", 5); }
+static int32_t send_hello(porthole_conn *conn) { return send_all(conn, "hello"); }
 
 /* 1. A response that was let go of amid its body is handed out again, as the answer to the next request; and then a third
    request writes behind due[]. */
@@ -33,8 +32,8 @@ static void a_transfer_encoding_is_not_sent_folded(void **state) {
   (void)state;
   porthole_conn *conn = connect_to("", 0);
   const porthole_span values[] = {{(const uint8_t *)"", 0}, {(const uint8_t *)"chunked", 7}};
-  assert_int_equal(porthole_conn_putrequest(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, 0), 0);
-  assert_int_equal(porthole_conn_putheader(conn, (const uint8_t *)"Transfer-Encoding", 17, values, 2),
+  assert_int_equal(porthole_conn_putrequest(conn, porthole_text("POST"), porthole_text("/"), 0), 0);
+  assert_int_equal(porthole_conn_putheader(conn, porthole_text("Transfer-Encoding"), values, 2),
                    PORTHOLE_REQUEST_TRANSFER_ENCODING);
   free_conn(conn);
 }
@@ -147,7 +146,7 @@ static void an_open_that_lies_is_found_out(void **state) {
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     porthole_conn *conn = new_conn();
     host = (scripted_host){.fail_at = 1, .failure = answers[i]};
-    assert_int_equal(porthole_conn_open(conn, (const uint8_t *)"h", 1, 80, -1), PORTHOLE_HOST_LIED);
+    assert_int_equal(porthole_conn_open(conn, porthole_text("h"), 80, -1), PORTHOLE_HOST_LIED);
     free_conn(conn);
   }
 }
@@ -156,8 +155,8 @@ static void an_open_that_lies_is_found_out(void **state) {
 static int32_t end_of(const char *answer, size_t piece, uint32_t line, uint32_t head) {
   porthole_conn *conn = connect_to(answer, piece);
   uint8_t body[64];
-  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, line, 0), 0);
-  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, head, 0), 0);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, line), 0);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, head), 0);
   assert_int_equal(request(conn, "GET", "/"), 0);
   int32_t result = porthole_conn_getresponse(conn);
   while (result > 0) {
@@ -191,8 +190,8 @@ static void a_line_passes_the_same_limit_at_every_split(void **state) {
 /* 10. The zone of an address can hold "#", which README.md says no host has. */
 static void a_zone_is_checked_as_a_host_is(void **state) {
   (void)state;
-  uint32_t out[3];
-  assert_int_equal(porthole_split_host((const uint8_t *)"fe80::1%#x", 10, 1, out), PORTHOLE_BAD_HOST);
+  porthole_host_port out;
+  assert_int_equal(porthole_split_host(porthole_text("fe80::1%#x"), 1, &out), PORTHOLE_BAD_HOST);
 }
 
 /* 11. Bytes that nobody asked for are the answer to the next request, unless the caller looks at view.flags before it. */

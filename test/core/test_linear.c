@@ -113,7 +113,7 @@ static size_t cost(size_t length, size_t rx_size, size_t piece) {
   feed to = feed_new(rx_size);
   for (uint32_t limit = 0; limit < PORTHOLE_LIMIT_BODY; limit++) {
     uint32_t value = limit == PORTHOLE_LIMIT_HEAD ? (uint32_t)rx_size - 1 : 1U << 30;
-    assert_int_equal(porthole_conn_set_limit(to.conn, limit, value, 0), 0);
+    assert_int_equal(porthole_conn_set_limit(to.conn, limit, value), 0);
   }
   assert_int_equal(feed_request(&to, "GET"), 0);
   int32_t events = 0;

@@ -145,12 +145,12 @@ static porthole_conn *new_conn(void) {
   porthole_conn *conn = malloc(porthole_conn_size());
   assert_non_null(conn);
   porthole_conn_init(conn, tx, TX, rx, RX);
-  assert_int_equal(porthole_conn_set_authority(conn, (const uint8_t *)NAME, strlen(NAME), 80, 80), 0);
+  assert_int_equal(porthole_conn_set_authority(conn, porthole_text(NAME), 80, 80), 0);
   return conn;
 }
 
 static int32_t open_name(porthole_conn *conn, const char *name, uint32_t port, int32_t timeout_ms) {
-  return porthole_conn_open(conn, (const uint8_t *)name, strlen(name), port, timeout_ms);
+  return porthole_conn_open(conn, porthole_text(name), port, timeout_ms);
 }
 
 static porthole_conn *connect_to(const server *to, int32_t timeout_ms) {
@@ -165,9 +165,8 @@ static void free_conn(porthole_conn *conn) {
 }
 
 static int32_t get(porthole_conn *conn) {
-  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"GET", 3, (const uint8_t *)"/", 1, NULL, 0,
-                                         PORTHOLE_BODY_NONE, 0, 0, 0),
-                   0);
+  assert_int_equal(
+      porthole_conn_request(conn, porthole_text("GET"), porthole_text("/"), NULL, 0, PORTHOLE_BODY_NONE, 0, 0), 0);
   return porthole_conn_getresponse(conn);
 }
 
@@ -265,13 +264,12 @@ static void an_early_answer_ends_an_upload(void **state) {
   server peer = serve("HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 2\r\n\r\nno", DRAINS);
   porthole_conn *conn = connect_to(&peer, PATIENT);
   static const uint8_t piece[PIECE];
-  assert_int_equal(porthole_conn_request(conn, (const uint8_t *)"POST", 4, (const uint8_t *)"/", 1, NULL, 0,
-                                         PORTHOLE_BODY_UNKNOWN, 0, 0, 0),
-                   0);
+  assert_int_equal(
+      porthole_conn_request(conn, porthole_text("POST"), porthole_text("/"), NULL, 0, PORTHOLE_BODY_UNKNOWN, 0, 0), 0);
   /* The server answers before it reads a byte of the body: no more than the buffers in between can be sent. */
   size_t sent = 0;
   while (porthole_conn_view(conn)->phase == PORTHOLE_PHASE_HEAD && sent < 64U << 20) {
-    assert_int_equal(porthole_conn_send(conn, piece, sizeof piece), 0);
+    assert_int_equal(porthole_conn_send(conn, piece, sizeof piece), sizeof piece);
     sent += sizeof piece;
   }
   assert_true(sent < 64U << 20);

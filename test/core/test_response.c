@@ -50,10 +50,10 @@ static void a_fold_becomes_one_space(void **state) {
     request(conn, "GET", "/");
     assert_int_equal(porthole_conn_getresponse(conn), 200);
     porthole_span value;
-    assert_int_equal(porthole_conn_getheader(conn, "x-a", 3, &value), 1);
+    assert_int_equal(porthole_conn_getheader(conn, porthole_text("x-a"), &value), 1);
     assert_int_equal(value.length, 13);
     assert_memory_equal(value.data, "one two three", 13);
-    assert_int_equal(porthole_conn_getheader(conn, "x-b", 3, &value), 0);
+    assert_int_equal(porthole_conn_getheader(conn, porthole_text("x-b"), &value), 0);
     free_conn(conn);
   }
 }
@@ -73,16 +73,16 @@ static void limits_count_what_they_name(void **state) {
     free_conn(conn);
   }
   porthole_conn *conn = connect_to(OK_HEAD "X: 1234567890\r\n\r\n", 0);
-  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, 17, 0), 0);
-  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, 20, 0), 0);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, 17), 0);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, 20), 0);
   request(conn, "GET", "/");
   assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_HEAD_TOO_LARGE);
-  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, RX_SIZE, 0), PORTHOLE_BAD_LIMIT);
-  assert_int_equal(porthole_conn_set_limit(conn, 99, 1, 0), PORTHOLE_BAD_LIMIT);
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_HEAD, RX_SIZE), PORTHOLE_BAD_LIMIT);
+  assert_int_equal(porthole_conn_set_limit(conn, 99, 1), PORTHOLE_BAD_LIMIT);
   free_conn(conn);
 
   conn = connect_to(CHUNKED "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", 0);
-  porthole_conn_set_limit(conn, PORTHOLE_LIMIT_BODY, 5, 0);
+  porthole_conn_set_limit(conn, PORTHOLE_LIMIT_BODY, 5);
   request(conn, "GET", "/");
   uint8_t body[16];
   assert_int_equal(porthole_conn_getresponse(conn), 200);
@@ -98,7 +98,7 @@ static void limits_count_what_they_name(void **state) {
         memset(input + sizeof CHUNKED + 1, 'x', (size_t)size - 4);
       }
       conn = connect_to(input, sizeof CHUNKED - 1);
-      porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, 40, 0);
+      porthole_conn_set_limit(conn, PORTHOLE_LIMIT_LINE, 40);
       request(conn, "GET", "/");
       assert_int_equal(porthole_conn_getresponse(conn), 200);
       assert_int_equal(porthole_conn_read(conn, body, sizeof body), size <= 40 ? 1 : PORTHOLE_CHUNK_LINE_TOO_LONG);
@@ -110,7 +110,7 @@ static void limits_count_what_they_name(void **state) {
   request(conn, "GET", "/");
   assert_int_equal(porthole_conn_getresponse(conn), 200);
   assert_int_equal(porthole_conn_read(conn, body, 5), 5);
-  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_BODY, 2, 0), 0); /* less than there was already */
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_BODY, 2), 0); /* less than there was already */
   assert_int_equal(porthole_conn_read(conn, body, sizeof body), PORTHOLE_BODY_TOO_LARGE);
   free_conn(conn);
 }

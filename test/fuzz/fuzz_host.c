@@ -143,8 +143,7 @@ void porthole_host_close(int32_t on) {
 static int32_t request(porthole_conn *conn, uint32_t body) {
   static const char *const methods[] = {"GET", "HEAD", "POST", "CONNECT"};
   const char *method = methods[take_byte(&from) % 4];
-  return porthole_conn_request(conn, (const uint8_t *)method, strlen(method), (const uint8_t *)"/", 1, NULL, 0, body,
-                               take_byte(&from), 0, 0);
+  return porthole_conn_request(conn, porthole_text(method), porthole_text("/"), NULL, 0, body, take_byte(&from), 0);
 }
 
 static int32_t read_some(porthole_conn *conn) {
@@ -183,7 +182,7 @@ static int32_t call(porthole_conn *conn) {
   case 10:
     return read_some(conn);
   case 11:
-    return porthole_conn_getheader(conn, "content-length", 14, &value);
+    return porthole_conn_getheader(conn, porthole_text("content-length"), &value);
   case 12:
     return porthole_conn_finish(conn);
   case 13:
@@ -193,11 +192,11 @@ static int32_t call(porthole_conn *conn) {
     if (view->phase == PORTHOLE_PHASE_TUNNEL) {
       return porthole_conn_tunnelled(conn);
     }
-    return porthole_conn_tunnel(conn, (const uint8_t *)"h", 1, 443, NULL, 0);
+    return porthole_conn_tunnel(conn, porthole_text("h"), 443, NULL, 0);
   case 16:
-    return porthole_conn_start_tls(conn, (const uint8_t *)"h", 1, PORTHOLE_TLS_ALPN_HTTP1);
+    return porthole_conn_start_tls(conn, porthole_text("h"), PORTHOLE_TLS_ALPN_HTTP1);
   default:
-    return porthole_conn_open(conn, (const uint8_t *)"h", 1, 80, -1);
+    return porthole_conn_open(conn, porthole_text("h"), 80, -1);
   }
 }
 
@@ -220,7 +219,7 @@ static void check_next(porthole_conn *conn) {
   assert_int_equal(handle, 0);
   calls = 0;
   honest = answer;
-  assert_int_equal(porthole_conn_open(conn, (const uint8_t *)"h", 1, 80, -1), 0);
+  assert_int_equal(porthole_conn_open(conn, porthole_text("h"), 80, -1), 0);
   assert_int_equal(request(conn, PORTHOLE_BODY_NONE), 0);
   assert_int_equal(porthole_conn_getresponse(conn), 200);
   assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);
@@ -239,7 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   uint8_t *rx = malloc(rx_size);
   assert_true(conn != NULL && tx != NULL && rx != NULL);
   porthole_conn_init(conn, tx, TX, rx, rx_size);
-  assert_int_equal(porthole_conn_set_authority(conn, (const uint8_t *)"h", 1, 80, 80), 0);
+  assert_int_equal(porthole_conn_set_authority(conn, porthole_text("h"), 80, 80), 0);
   for (unsigned i = 0; i < CALLS_MAX && from.left > 0; i++) {
     int32_t error = porthole_conn_view(conn)->error;
     calls = 0;

@@ -6,30 +6,30 @@
  */
 #include <stdbool.h>
 
+#include "cmocka.h"
 #include "fuzz.h"
-#include "no_host.h"
 
 enum { ENTRIES = 16, GUARD = 0x5A5A5A5A };
 
 static void check_host(const uint8_t *text, size_t length, uint32_t has_port) {
-  uint32_t out[3] = {GUARD, GUARD, GUARD};
-  int32_t result = porthole_split_host(text, length, has_port, out);
+  porthole_host_port out = {{NULL, GUARD}, GUARD};
+  int32_t result = porthole_split_host((porthole_span){text, length}, has_port, &out);
   if (result != 0) {
     assert_true(result <= PORTHOLE_EMPTY_HOST && result >= PORTHOLE_HOST_NEEDS_BRACKETS);
-    assert_true(out[0] == GUARD && out[1] == GUARD && out[2] == GUARD);
+    assert_true(out.host.data == NULL && out.host.length == GUARD && out.port == GUARD);
     return;
   }
-  assert_true(out[1] > 0 && out[0] <= length && out[1] <= length - out[0]);
-  assert_true(out[2] <= 65535 || out[2] == UINT32_MAX);
-  assert_true(!has_port || out[2] == UINT32_MAX);
-  const uint8_t *host = text + out[0];
-  for (size_t i = 0; i < out[1]; i++) {
-    assert_true(host[i] > ' ' && host[i] != 0x7F && strchr("/?#@\\,[]", host[i]) == NULL);
+  porthole_span host = out.host;
+  assert_true(host.length > 0 && host.data >= text && host.length <= (size_t)(text + length - host.data));
+  assert_true(out.port >= -1 && out.port <= 65535);
+  assert_true(!has_port || out.port == -1);
+  for (size_t i = 0; i < host.length; i++) {
+    assert_true(host.data[i] > ' ' && host.data[i] != 0x7F && strchr("/?#@\\,[]", host.data[i]) == NULL);
   }
   /* The same host alone is the same host. */
-  uint32_t again[3];
-  assert_int_equal(porthole_split_host(host, out[1], 1, again), 0);
-  assert_true(again[0] == 0 && again[1] == out[1]);
+  porthole_host_port again;
+  assert_int_equal(porthole_split_host(host, 1, &again), 0);
+  assert_true(again.host.data == host.data && again.host.length == host.length);
 }
 
 /**
@@ -64,8 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memcpy(text, from.at, from.left);
   check_host(text, from.left, 0);
   check_host(text, from.left, 1);
-  check_table(tables[0], porthole_fields_list(text, from.left, tables[0], capacity), capacity, from.left);
-  check_table(tables[1], porthole_params_list(text, from.left, tables[1], capacity), capacity, from.left);
+  check_table(tables[0], porthole_fields_list((porthole_span){text, from.left}, tables[0], capacity), capacity,
+              from.left);
+  check_table(tables[1], porthole_params_list((porthole_span){text, from.left}, tables[1], capacity), capacity,
+              from.left);
   free(text);
   return 0;
 }

@@ -41,4 +41,22 @@ function request({ id, args, call }) {
   write('fuzz_text', id, [[16], first]);
 }
 
+/** A request with a body in a piece, its end, an answer that is read, and another request: see `chosen` in fuzz_order.c. */
+function order() {
+  const [drain, get] = [[23], [0, 0, 0, 3, 0, 0]];
+  const post = (body) => [0, 1, body, 3, 0, 0];
+  const answer = (reply) => [16, reply, 13, 18];
+  for (const body of [1, 2, 3]) {
+    for (const reply of [0, 3, 6, 7]) {
+      const pieces = [6, 3, 8, 3, 7, 0];
+      write('fuzz_order', `late-${body}-${reply}`, [post(body), drain, pieces, drain, answer(reply), get]);
+      write('fuzz_order', `early-${body}-${reply}`, [post(body), drain, answer(reply), pieces, drain, get]);
+    }
+  }
+  const own = [0, 1, 0, 1, 1, 0];
+  write('fuzz_order', 'own-chunks', [own, drain, [9, 1, 9, 4], answer(0), get]);
+  write('fuzz_order', 'own-chunks-cut', [own, drain, [9, 1], answer(0), get]);
+}
+
+order();
 for (const entry of hostile) (entry.kind === 'response' ? response : request)(entry);

@@ -26,14 +26,13 @@ uint8_t *guest_body(void) { return body; }
 uint32_t guest_body_length(void) { return body_length; }
 
 static int32_t fetch(porthole_conn *conn, uint32_t host_length, uint32_t port, uint32_t url_length) {
-  static const uint8_t get[] = {'G', 'E', 'T'};
-  int32_t result = porthole_conn_set_authority(conn, text, host_length, port, 80);
+  int32_t result = porthole_conn_set_authority(conn, (porthole_span){text, host_length}, port, 80);
   if (result == 0) {
-    result = porthole_conn_open(conn, text, host_length, port, 5000);
+    result = porthole_conn_open(conn, (porthole_span){text, host_length}, port, 5000);
   }
   if (result == 0) {
-    result = porthole_conn_request(conn, get, sizeof get, text + host_length, url_length, NULL, 0, PORTHOLE_BODY_NONE,
-                                   0, 0, 0);
+    result = porthole_conn_request(conn, porthole_text("GET"), (porthole_span){text + host_length, url_length}, NULL, 0,
+                                   PORTHOLE_BODY_NONE, 0, 0);
   }
   if (result < 0) {
     return result;

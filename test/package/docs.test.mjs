@@ -158,12 +158,9 @@ test('the short table of errors names exported classes only', () => {
 });
 
 test('both tables of limits hold the defaults of the core', () => {
-  const header = readFileSync(join(root, 'src', 'include', 'porthole', 'porthole.h'), 'utf8');
+  const table = readFileSync(join(root, 'src', 'include', 'porthole', 'limits.def'), 'utf8');
   const defaults = Object.fromEntries(
-    [...header.matchAll(/PORTHOLE_LIMIT_(\w+) = \d+,\s*\/\* .*\((\d+)[,)].*\*\//g)].map(([, name, value]) => [
-      name,
-      Number(value),
-    ]),
+    [...table.matchAll(/^X\((\w+), \d+, "\w+", (\d+), /gm)].map(([, name, value]) => [name, Number(value)]),
   );
   const order = ['LINE', 'HEADERS', 'HEAD', 'INTERIM', 'TRAILERS', 'CHUNK_EXTENSION'];
   for (const [document, heading] of [

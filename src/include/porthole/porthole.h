@@ -13,11 +13,14 @@
  *      or does nothing where it answers nothing.
  *   3. A refused argument changes nothing: no byte is staged, no state moves. An error of the peer, a limit or the host
  *      is final for this connection: view.error keeps the first, and every later call answers with it.
- *   4. Strings are bytes with a length, never terminated. Text that comes in is ISO-8859-1.
+ *   4. Strings are bytes with a length, never terminated. Text that comes in is ISO-8859-1. Where a length is 0 the
+ *      pointer may be NULL.
  *
- * There are two levels. Level 0 needs no host: the caller moves the bytes (porthole_conn_region and _filled for what
- * arrives, view.tx_length for what leaves). Level 1 moves them through the functions of host.h, which block or answer
- * WANT_*: the same code serves both.
+ * There are two levels. Level 0 needs no host, and links without one: the caller moves the bytes (porthole_conn_region and
+ * _filled for what arrives, view.tx_length for what leaves). Level 1 moves them through the functions of host.h, which
+ * block or answer WANT_*: the same code serves both.
+ *
+ * What may be called when is one table: src/README.md shows it, and says what else is answered.
  */
 #ifndef PORTHOLE_H
 #define PORTHOLE_H
@@ -87,25 +90,20 @@ enum {
   PORTHOLE_EVENT_STRAY = 16   /* unsolicited bytes: the connection can't be used again */
 };
 
-/* The defaults of limits. */
-#define PORTHOLE_DEFAULT_LINE 65536
-#define PORTHOLE_DEFAULT_HEADERS 100
-#define PORTHOLE_DEFAULT_HEAD 262144
-#define PORTHOLE_DEFAULT_INTERIM 100
-#define PORTHOLE_DEFAULT_TRAILERS 100
-#define PORTHOLE_DEFAULT_CHUNK_EXTENSION 16384
-
-/** Limits, for porthole_conn_set_limit; the defaults in parentheses. */
+/** Limits, for porthole_conn_set_limit: see limits.def. */
 typedef enum porthole_limit {
-  PORTHOLE_LIMIT_LINE = 0,            /* bytes of a line of a head, of a trailer section or of a chunk's size (65536) */
-  PORTHOLE_LIMIT_HEADERS = 1,         /* lines of a header section (100) */
-  PORTHOLE_LIMIT_HEAD = 2,            /* bytes of a head (262144, at most the size of the receive buffer) */
-  PORTHOLE_LIMIT_INTERIM = 3,         /* interim responses before a final one (100) */
-  PORTHOLE_LIMIT_TRAILERS = 4,        /* lines of a trailer section (100) */
-  PORTHOLE_LIMIT_CHUNK_EXTENSION = 5, /* bytes of chunk extensions, summed over a body (16384) */
-  PORTHOLE_LIMIT_BODY = 6,            /* bytes of a body (2^64 - 1, which is none) */
-  PORTHOLE_LIMITS = 7
+#define X(name, number, option, value, text) PORTHOLE_LIMIT_##name = (number),
+#include "limits.def"
+#undef X
+  PORTHOLE_LIMITS /* how many there are */
 } porthole_limit;
+
+/** What becomes of the body of the request under way, or of the one before whose response was handed out already. */
+typedef enum porthole_upload {
+  PORTHOLE_UPLOAD_NONE = 0,   /* no body is under way: there is none, or all of it was sent */
+  PORTHOLE_UPLOAD_OPEN = 1,   /* a body is under way, and wanted */
+  PORTHOLE_UPLOAD_STOPPED = 2 /* no more of it will be sent: what the caller gives is dropped, with success */
+} porthole_upload;
 
 /** What is known of a request's body before it is sent. */
 typedef enum porthole_body {
@@ -125,6 +123,13 @@ enum {
   PORTHOLE_HAS_TRAILERS = 32     /* trailers will follow: refused unless the body is chunked here */
 };
 
+/** Further bits of porthole_plan.flags: what is put before the caller's own headers. */
+enum {
+  PORTHOLE_ADD_LENGTH = 64,   /* Content-Length, with porthole_plan.length */
+  PORTHOLE_ADD_CHUNKED = 128, /* Transfer-Encoding: chunked */
+  PORTHOLE_ADD_EXPECT = 256   /* Expect: 100-continue */
+};
+
 /** Bytes with a length. */
 typedef struct porthole_span {
   const uint8_t *data;
@@ -137,9 +142,24 @@ typedef struct porthole_field {
   porthole_span value;
 } porthole_field;
 
+/** How a request is made in steps: see porthole_request_plan. */
+typedef struct porthole_plan {
+  uint64_t length; /* the value of Content-Length, with PORTHOLE_ADD_LENGTH */
+  uint32_t flags;  /* for porthole_conn_putrequest and _endheaders, and PORTHOLE_ADD_* */
+} porthole_plan;
+
+/** A host without its brackets, and the port that stood behind it. */
+typedef struct porthole_host_port {
+  porthole_span host;
+  int32_t port; /* -1 for none */
+} porthole_host_port;
+
 /**
  * The part of a connection that a caller may read, in 32-bit words, so that a host reads it straight from the guest's
  * memory. Offsets count from the start of the receive buffer unless said otherwise.
+ *
+ * The final head of the request under way is in when that was handed out (state is Idle), or else when phase is past
+ * PHASE_HEAD and the flag OPEN is not set.
  */
 typedef struct porthole_view {
   uint32_t state;          /*  0  porthole_state */
@@ -166,7 +186,7 @@ typedef struct porthole_view {
   uint32_t tx_length;  /* 21  … to here */
   uint32_t limit;      /* 22  the limit that was passed, for the text of an error */
   uint32_t refused;    /* 23  the index of the header that was refused */
-  uint32_t sending;    /* 24  1 from the head of a request with a body until all of it is sent, else 0 */
+  uint32_t upload;     /* 24  porthole_upload */
   uint32_t keep_alive; /* 25  seconds that the server keeps a resting connection (Keep-Alive: timeout), or 0xFFFFFFFF */
 } porthole_view;
 
@@ -194,6 +214,25 @@ const char *porthole_status_phrase(uint32_t status);
  */
 const char *porthole_error_text(int32_t error);
 
+/**
+ * The same with the limit filled in that the connection passed.
+ *
+ * @param error  a code of errors.def
+ * @param buffer receives the text, cut to what fits, and a terminator; untouched when size is 0
+ * @param size   room there
+ * @returns how long the whole text is, without the terminator; 0 for another number
+ */
+size_t porthole_conn_error_text(const porthole_conn *conn, int32_t error, char *buffer, size_t size);
+
+/** Bytes up to a terminator, as a span: for literals. NULL is none. */
+static inline porthole_span porthole_text(const char *text) {
+  porthole_span span = {(const uint8_t *)text, 0};
+  while (text != NULL && text[span.length] != '\0') {
+    span.length++;
+  }
+  return span;
+}
+
 /* ---- a connection ---- */
 
 /** @returns how many bytes a porthole_conn takes; it is aligned like a pointer */
@@ -216,99 +255,105 @@ void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_
 /**
  * Sets a limit. A body that arrives is ended by a lower one with its next bytes, unless its Content-Length was accepted.
  *
- * @param limit      which one
- * @param value_low  bytes or a count
- * @param value_high … its upper half: 0 but for PORTHOLE_LIMIT_BODY
+ * @param limit which one: PORTHOLE_LIMIT_*
+ * @param value bytes or a count; below 2^32 but for PORTHOLE_LIMIT_BODY
  * @returns 0, or PORTHOLE_BAD_LIMIT (an unknown limit, a value over 32 bits but for a body, or a head that the receive
  *          buffer can't hold)
  */
-int32_t porthole_conn_set_limit(porthole_conn *conn, uint32_t limit, uint32_t value_low, uint32_t value_high);
+int32_t porthole_conn_set_limit(porthole_conn *conn, uint32_t limit, uint64_t value);
+
+/**
+ * Forgets all but the limits and the host: Idle, as porthole_conn_init left it. Level 0; a transport that was opened is
+ * forgotten, not closed (porthole_conn_close).
+ */
+void porthole_conn_reset(porthole_conn *conn);
 
 /**
  * Sets the host whose name requests carry in Host (RFC 9110 section 7.2). An IPv6 address is bracketed and loses its
  * zone; the port is left out when it is the default one.
  *
  * @param host         ASCII name or address, without brackets
- * @param host_length  bytes of it
  * @param port         0 to 65535
  * @param default_port 80, 443 or another number that the Host field leaves out
  * @returns 0, PORTHOLE_EMPTY_HOST, PORTHOLE_BAD_HOST or PORTHOLE_BAD_PORT
  */
-int32_t porthole_conn_set_authority(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
-                                    uint32_t default_port);
+int32_t porthole_conn_set_authority(porthole_conn *conn, porthole_span host, uint32_t port, uint32_t default_port);
 
 /**
  * Splits "host", "host:port", "[address]:port" and "host:" as http.client does, and checks the host's characters.
  *
  * @param text     what to split
- * @param length   bytes of it
  * @param has_port nonzero when the caller has a port of its own: then a bare IPv6 address is let pass and nothing split
- * @param out      receives the host's offset, its length (both without brackets) and the port, or 0xFFFFFFFF for none
+ * @param out      receives the host, which lies in the text, and the port
  * @returns 0, PORTHOLE_EMPTY_HOST, PORTHOLE_BAD_HOST, PORTHOLE_BAD_PORT or PORTHOLE_HOST_NEEDS_BRACKETS
  */
-int32_t porthole_split_host(const uint8_t *text, size_t length, uint32_t has_port, uint32_t out[3]);
+int32_t porthole_split_host(porthole_span text, uint32_t has_port, porthole_host_port *out);
 
 /* ---- requests: staged in the send buffer ---- */
+
+/**
+ * Says how porthole_conn_request would make a request, for a caller that takes the three steps itself: what to leave out
+ * of porthole_conn_putrequest, which headers to add before the caller's, and whether the body is chunked here.
+ *
+ * @param method as for porthole_conn_request, with the parameters that follow
+ * @param plan   receives it: nothing of it is checked
+ */
+void porthole_request_plan(porthole_span method, const porthole_field *fields, size_t count, uint32_t body,
+                           uint64_t size, uint32_t flags, porthole_plan *plan);
 
 /**
  * Stages a whole head, in http.client's order: request line, Host, Accept-Encoding, a Content-Length or
  * Transfer-Encoding where one is needed, then the given headers. Host and Accept-Encoding are left out where the headers
  * have them. State goes from Idle to Request-sent.
  *
- * @param method        a token; its case is kept
- * @param method_length bytes of it
- * @param url           request target (RFC 9112 section 3.2); empty means "/"
- * @param url_length    bytes of it
- * @param fields        the headers, in order
- * @param count         how many there are
- * @param body          what is known of the body
- * @param size_low      PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
- * @param size_high     … its upper half
- * @param flags         PORTHOLE_ENCODE_CHUNKED, PORTHOLE_EXPECT_CONTINUE, PORTHOLE_HAS_TRAILERS
- * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST when one is under way, or the connection can carry no other; view.error when it
- *          has failed; PORTHOLE_UNSOLICITED when the peer has sent what nobody asked for; or the code of the argument that
- *          is refused (-310 to -339): view.refused is the index of a refused header
+ * @param method a token; its case is kept
+ * @param url    request target (RFC 9112 section 3.2); empty means "/"
+ * @param fields the headers, in order
+ * @param count  how many there are
+ * @param body   what is known of the body
+ * @param size   PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
+ * @param flags  PORTHOLE_ENCODE_CHUNKED, PORTHOLE_EXPECT_CONTINUE, PORTHOLE_HAS_TRAILERS
+ * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST when one is under way, its body included, or the connection can carry no other;
+ *          view.error when it has failed; PORTHOLE_UNSOLICITED when the peer has sent what nobody asked for; or the code of
+ *          the argument that is refused (-310 to -339): view.refused is the index of a refused header
  */
-int32_t porthole_conn_request(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
-                              size_t url_length, const porthole_field *fields, size_t count, uint32_t body,
-                              uint32_t size_low, uint32_t size_high, uint32_t flags);
+int32_t porthole_conn_request(porthole_conn *conn, porthole_span method, porthole_span url,
+                              const porthole_field *fields, size_t count, uint32_t body, uint64_t size, uint32_t flags);
 
 /**
  * Stages a request line with Host and Accept-Encoding: the first of three steps. Idle to Request-started.
  *
+ * When the body before was left to the caller's own hand and is not complete, its response being handed out, the connection
+ * becomes unusable: no request can go into that body.
+ *
  * @param flags PORTHOLE_SKIP_HOST, PORTHOLE_SKIP_ACCEPT_ENCODING; the rest as in porthole_conn_request
  * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; PORTHOLE_UNSOLICITED; -310 to -315; PORTHOLE_REQUEST_TOO_LARGE
  */
-int32_t porthole_conn_putrequest(porthole_conn *conn, const uint8_t *method, size_t method_length, const uint8_t *url,
-                                 size_t url_length, uint32_t flags);
+int32_t porthole_conn_putrequest(porthole_conn *conn, porthole_span method, porthole_span url, uint32_t flags);
 
 /**
  * Stages one header. Several values become one header with continuation lines, CR LF HTAB between them.
  *
- * @param name        a token; its case is kept
- * @param name_length bytes of it
- * @param values      its values
- * @param count       how many there are
+ * @param name   a token; its case is kept
+ * @param values its values
+ * @param count  how many there are
  * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; -320 to -327; PORTHOLE_REQUEST_TOO_LARGE
  */
-int32_t porthole_conn_putheader(porthole_conn *conn, const uint8_t *name, size_t name_length,
-                                const porthole_span *values, size_t count);
+int32_t porthole_conn_putheader(porthole_conn *conn, porthole_span name, const porthole_span *values, size_t count);
 
 /**
  * Ends the head. Request-started to Request-sent.
  *
- * @param body      what is known of the body; with PORTHOLE_HAS_BODY in the flags it is all of the body, and is refused
- *                  when it contradicts the Content-Length header. Without the flag more may follow by
- *                  porthole_conn_sent_raw
- * @param size_low  PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
- * @param size_high … its upper half
- * @param flags     PORTHOLE_ENCODE_CHUNKED, PORTHOLE_HAS_BODY, PORTHOLE_HAS_TRAILERS
+ * @param body  what is known of the body; with PORTHOLE_HAS_BODY in the flags it is all of the body, and is refused when
+ *              it contradicts the Content-Length header. With PORTHOLE_BODY_NONE a body that the headers announce is left
+ *              to the caller's own hand: porthole_conn_sent_raw, porthole_conn_sent_chunks, or porthole_conn_send
+ * @param size  PORTHOLE_BODY_KNOWN and _STREAM: its size in bytes
+ * @param flags PORTHOLE_ENCODE_CHUNKED, PORTHOLE_HAS_BODY, PORTHOLE_HAS_TRAILERS
  * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; PORTHOLE_LENGTH_MISMATCH; PORTHOLE_REQUEST_TRANSFER_ENCODING;
  *          PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_UNSOLICITED when bytes came since the
  *          request was started
  */
-int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t size_low, uint32_t size_high,
-                                 uint32_t flags);
+int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint64_t size, uint32_t flags);
 
 /**
  * Stages a CONNECT request (RFC 9110 section 9.3.6) with a Host field, unless the headers have one. Idle to Request-sent.
@@ -320,29 +365,41 @@ int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint32_t si
  * @returns 0; PORTHOLE_CANNOT_SEND_REQUEST; PORTHOLE_UNSOLICITED; -320 to -330, as for porthole_conn_request;
  *          PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT
  */
-int32_t porthole_conn_tunnel(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
-                             const porthole_field *fields, size_t count);
+int32_t porthole_conn_tunnel(porthole_conn *conn, porthole_span host, uint32_t port, const porthole_field *fields,
+                             size_t count);
 
 /**
  * Forgets the answer to CONNECT: the connection is Idle again, and speaks to the end of the tunnel.
  *
- * @returns 0, or PORTHOLE_UNSOLICITED when bytes came before anything was asked in the tunnel
+ * @returns 0; PORTHOLE_UNSOLICITED when bytes came before anything was asked in the tunnel; PORTHOLE_RESPONSE_NOT_READY
+ *          when there is no tunnel, or PORTHOLE_CANNOT_SEND_REQUEST when the request has a body that is under way (nothing
+ *          changes then); the connection's error
  */
 int32_t porthole_conn_tunnelled(porthole_conn *conn);
 
+/* ---- bodies, level 0: the caller sends their bytes, the core stages what goes between them ---- */
+
 /**
- * Accounts for the next piece of a request's body and stages what goes before it: a chunk's size line when the body is
- * chunked, else nothing. Then the caller sends the piece, and calls porthole_conn_body_piece_end.
+ * Begins a piece of a body and stages what goes before it: a chunk's size line when the body is chunked, else nothing. The
+ * caller sends what is staged, then the piece, and tells of it by porthole_conn_piece_passed.
  *
- * @param length bytes of the piece, at least 1
- * @returns 1 when the piece is a chunk, 0 when it goes out as it is; PORTHOLE_BODY_TOO_LONG when it runs over the
- *          announced length (nothing of it can be sent); PORTHOLE_WANT_WRITE when the size line does not fit behind
- *          what is staged; PORTHOLE_CANNOT_SEND_HEADER when no body is due
+ * @param length bytes of the piece; 0 does nothing
+ * @returns 1 when the piece is a chunk, 0 when it goes out as it is (or, view.upload being stopped, not at all);
+ *          2 when its framing is the caller's own: it goes out as it is, and is told of by porthole_conn_sent_chunks;
+ *          PORTHOLE_BODY_TOO_LONG when it runs over the announced length (nothing of it can be sent); PORTHOLE_WANT_WRITE
+ *          when the framing does not fit behind what is staged; PORTHOLE_CANNOT_SEND_HEADER when no body is due, or another
+ *          piece is under way
  */
 int32_t porthole_conn_body_piece(porthole_conn *conn, size_t length);
 
-/** Stages the CR LF that ends a chunk, when porthole_conn_body_piece answered 1; else does nothing. */
-void porthole_conn_body_piece_end(porthole_conn *conn);
+/**
+ * Accounts for bytes of the piece under way that were handed to the transport. With the last one the CR LF of a chunk is
+ * staged: there is always room for it.
+ *
+ * @param length how many, at most what is left of the piece
+ * @returns 0; PORTHOLE_BODY_TOO_LONG for more (nothing changes); PORTHOLE_CANNOT_SEND_HEADER when no piece is under way
+ */
+int32_t porthole_conn_piece_passed(porthole_conn *conn, size_t length);
 
 /**
  * Checks trailer fields before they are due, so that they can be refused with nothing sent.
@@ -359,7 +416,8 @@ int32_t porthole_conn_check_trailers(porthole_conn *conn, const porthole_field *
  * @param fields trailer fields (RFC 9110 section 6.5); only a chunked body can have any
  * @param count  how many there are
  * @returns 0; PORTHOLE_BODY_TOO_SHORT; PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_TRAILER_FORBIDDEN, or the code of a
- *          refused header; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_CANNOT_SEND_HEADER when no body is due
+ *          refused header; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_CANNOT_SEND_HEADER when no body is due, or a piece is
+ *          under way
  */
 int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields, size_t count);
 
@@ -368,9 +426,22 @@ int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields
  * longer than its Content-Length makes the connection unusable after its response.
  *
  * @param length bytes
- * @returns 0, or PORTHOLE_CANNOT_SEND_HEADER
+ * @returns 0; 1 when the body's chunks are the caller's own: nothing was accounted for, and porthole_conn_sent_chunks has to
+ *          be shown the bytes; PORTHOLE_CANNOT_SEND_HEADER
  */
 int32_t porthole_conn_sent_raw(porthole_conn *conn, size_t length);
+
+/**
+ * Accounts for bytes that the caller sends as they are, and looks whether they end a chunked body: broken or unfinished
+ * framing makes the connection unusable after its response. For another body it is porthole_conn_sent_raw.
+ *
+ * @param bytes what is sent: sizes, data, line ends, trailers, in any pieces
+ * @returns 0, or PORTHOLE_CANNOT_SEND_HEADER
+ */
+int32_t porthole_conn_sent_chunks(porthole_conn *conn, porthole_span bytes);
+
+/** Gives the upload under way up: no more of the body will be sent, and the connection is unusable after its response. */
+void porthole_conn_stop(porthole_conn *conn);
 
 /**
  * Takes staged bytes off the send buffer: level 0, after the caller has sent them.
@@ -428,7 +499,10 @@ int32_t porthole_conn_resume(porthole_conn *conn);
  */
 int32_t porthole_conn_accept(porthole_conn *conn);
 
-/** Lets go of the head's and the trailer section's bytes: the caller has copied them, their room can be used again. */
+/**
+ * Lets go of the head's and the trailer section's bytes: the caller has copied them, their room can be used again. It is
+ * done by itself when the next response begins.
+ */
 void porthole_conn_release(porthole_conn *conn);
 
 /**
@@ -455,7 +529,8 @@ uint32_t porthole_conn_direct(const porthole_conn *conn);
 int32_t porthole_conn_passed(porthole_conn *conn, size_t length);
 
 /**
- * Tells that the reader is done with the response. A body that was not read to its end makes the connection unusable.
+ * Tells that the reader is done with the response. A body that was not read to its end makes the connection unusable, and
+ * stops an upload; so does the end of an answer of 400 or above stop the upload that it answers.
  *
  * @returns PORTHOLE_EVENT_* bits of the next response, when one was under way, or an error
  */
@@ -471,8 +546,7 @@ int32_t porthole_conn_finish(porthole_conn *conn);
  * @param timeout_ms limit in milliseconds, negative for none
  * @returns 0; PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT; a PORTHOLE_HOST_* code
  */
-int32_t porthole_conn_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
-                           int32_t timeout_ms);
+int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t port, int32_t timeout_ms);
 
 /**
  * Uses a transport that is open already.
@@ -485,14 +559,14 @@ void porthole_conn_attach(porthole_conn *conn, int32_t handle);
  * Speaks TLS from here on: right after the transport was opened, or inside a tunnel. What the peer sent before in clear
  * is never taken for something it said inside (RFC 9110 section 9.3.6).
  *
- * @param name        the name to verify
- * @param name_length bytes of it
- * @param flags       PORTHOLE_TLS_*
- * @returns 0; PORTHOLE_WANT_READ while the handshake goes on: call again with the same arguments; PORTHOLE_UNSOLICITED
- *          when bytes came before; PORTHOLE_CANNOT_SEND_REQUEST while something else is under way;
- *          PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY or another code of the host
+ * @param name  the name to verify
+ * @param flags PORTHOLE_TLS_*
+ * @returns 0; PORTHOLE_WANT_READ while the handshake goes on: call again with the same arguments, and nothing else but
+ *          porthole_conn_close meanwhile; PORTHOLE_UNSOLICITED when bytes came before; PORTHOLE_CANNOT_SEND_REQUEST while
+ *          something else is under way or staged; PORTHOLE_NOT_CONNECTED; PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY or
+ *          another code of the host
  */
-int32_t porthole_conn_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags);
+int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_t flags);
 
 /** Closes the transport. The connection is Idle, and can be opened again. */
 void porthole_conn_close(porthole_conn *conn);
@@ -501,18 +575,21 @@ void porthole_conn_close(porthole_conn *conn);
  * Sends what is staged. Before a request the host is asked whether the peer has said something already: that is the answer
  * to nothing, PORTHOLE_UNSOLICITED.
  *
- * @returns 0 when all of it is with the host, PORTHOLE_WANT_WRITE, or an error
+ * @returns 0 when all of it is with the host, PORTHOLE_WANT_WRITE, PORTHOLE_NOT_CONNECTED, or an error: that of a send
+ *          stays for all that sends, while an answer that came before it can still be received
  */
 int32_t porthole_conn_flush(porthole_conn *conn);
 
 /**
- * Sends one piece of a body, framed, after all that is staged. While the host says that bytes are there to be received,
- * they are: a final response ends the sending.
+ * Sends bytes of a body, framed, after all that is staged; or, where the body was left to the caller's own hand
+ * (porthole_conn_endheaders), as they are. While the host says that bytes are there to be received, they are: an answer can
+ * stop the upload. How the bytes are cut into pieces is remembered: a caller goes on with those that were not taken.
  *
- * @param data   the piece
- * @param length bytes of it; 0 does nothing
- * @returns 0 when it is all with the host, or not wanted any more (view.phase is past PHASE_HEAD); PORTHOLE_WANT_WRITE
- *          when none of it was taken; an error
+ * @param data   the bytes
+ * @param length how many; 0 does nothing
+ * @returns how many were taken, 1 to length: all of them when the upload is stopped; PORTHOLE_WANT_WRITE when none was
+ *          taken; PORTHOLE_BODY_TOO_LONG when they run over the announced length (none was taken);
+ *          PORTHOLE_CANNOT_SEND_HEADER when no body is due; an error
  */
 int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t length);
 
@@ -536,18 +613,21 @@ int32_t porthole_conn_getresponse(porthole_conn *conn);
  * @param buffer where they go
  * @param length room there
  * @returns how many, less than length only at the end of the body or when the rest failed (the next call tells); 0 at
- *          the end; PORTHOLE_WANT_READ when a host that can't wait has none; an error
+ *          the end, also after it, until the next request begins; PORTHOLE_WANT_READ when a host that can't wait has none;
+ *          PORTHOLE_RESPONSE_NOT_READY when no response was handed out; an error
  */
 int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length);
 
 /**
- * Looks a header of the response up. Its head must not have been released.
+ * Looks a header of the response up. The span that it gives stays where it is, and what it is, until the next response
+ * begins: with the request after it, or as soon as this response is finished when that request went out before. At level 0
+ * (porthole_conn_accept) it moves with porthole_conn_region.
  *
  * @param name  the name, in any case
  * @param value receives the first value, without white space around it
  * @returns 1 if it is there, else 0
  */
-int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, size_t name_length, porthole_span *value);
+int32_t porthole_conn_getheader(const porthole_conn *conn, porthole_span name, porthole_span *value);
 
 /* ---- bytes at hand ---- */
 
@@ -555,24 +635,22 @@ int32_t porthole_conn_getheader(const porthole_conn *conn, const char *name, siz
  * Lists the field lines of a header or trailer section that the parser has accepted, for a caller that kept its bytes.
  *
  * @param text     field lines as in view.fields or view.trailer, with or without the empty line
- * @param length   bytes of it
  * @param table    receives for each field the offset and length of its name, and those of its value
  * @param capacity how many fields the table can hold
  * @returns how many fields there are (also when the table is too small)
  */
-int32_t porthole_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
+int32_t porthole_fields_list(porthole_span text, uint32_t *table, size_t capacity);
 
 /**
  * Splits a value with parameters, such as that of Content-Type (RFC 9110 section 5.6.6): `a/b; c=d; e="f; g"`.
  *
  * @param text     the value
- * @param length   bytes of it
  * @param table    receives for each part, the first included, the offset and length of its name, and those of its value:
  *                 quotes included, length 0xFFFFFFFF where there is no "="
  * @param capacity how many parts the table can hold
  * @returns how many parts there are (also when the table is too small)
  */
-int32_t porthole_params_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
+int32_t porthole_params_list(porthole_span text, uint32_t *table, size_t capacity);
 
 #ifdef __cplusplus
 }

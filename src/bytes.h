@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bytes: classes, searches, copies, and the small grammars of header fields.
+ */
+#ifndef PORTHOLE_BYTES_H
+#define PORTHOLE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "porthole/porthole.h"
+
+/* Classes of bytes (RFC 9110 section 5.6.2, RFC 3986), bits of porthole__class[]. */
+enum { CLASS_TOKEN = 1, CLASS_HEX = 2, CLASS_DIGIT = 4, CLASS_HOST = 8, CLASS_TARGET = 16 };
+
+extern const uint8_t porthole__class[256];
+
+/* The fields that the core knows, and none of them. */
+typedef enum field_name {
+#define X(name, text, uses) FIELD_##name,
+#include "fields.def"
+#undef X
+  FIELD_OTHER
+} field_name;
+
+/* What a field matters for: see fields.def. */
+enum { FRAMES = 1, REQUESTS = 2, FORBIDDEN = 4 };
+
+void porthole__copy(uint8_t *to, const uint8_t *from, size_t length);
+void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length);
+const uint8_t *porthole__find(const uint8_t *from, const uint8_t *end, uint8_t byte);
+const uint8_t *porthole__find_control(const uint8_t *from, const uint8_t *end);
+bool porthole__all_class(porthole_span text, uint8_t wanted);
+bool porthole__same(porthole_span text, porthole_span name);
+porthole_span porthole__trim(porthole_span text);
+bool porthole__next_item(porthole_span *list, porthole_span *item);
+bool porthole__decimal(porthole_span text, uint64_t *value);
+uint32_t porthole__hex(uint8_t digit);
+size_t porthole__write_decimal(uint8_t digits[20], uint64_t number);
+field_name porthole__field(porthole_span name, uint8_t uses);
+
+/** SP or HTAB (RFC 9110 section 5.6.3). */
+static inline bool porthole__is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
+
+/** The bytes from one place to another. */
+static inline porthole_span porthole__between(const uint8_t *from, const uint8_t *end) {
+  return (porthole_span){from, (size_t)(end - from)};
+}
+
+/** What a caller gave: NULL, where there are no bytes, becomes a place that can be pointed at. */
+static inline porthole_span porthole__given(porthole_span text) {
+  static const uint8_t nothing[1];
+  return text.length > 0 ? text : (porthole_span){nothing, 0};
+}
+
+/** A literal as a span. */
+#define LITERAL(text) ((porthole_span){(const uint8_t *)(text), sizeof(text) - 1})
+
+/** Is `text` this word, in any case? */
+#define IS(text, literal) porthole__same((text), LITERAL(literal))
+
+#endif
