@@ -137,10 +137,10 @@ function trust(context, cafile) {
   }
 }
 
-function connectionOptions({ _create_unverified_context, create_default_context }, { timeout, cafile, insecure, proxy }) {
+function connectionOptions({ _create_unverified_context, create_default_context }, { secure, timeout, cafile, insecure, proxy }) {
   const context = insecure ? _create_unverified_context() : create_default_context();
   if (cafile !== null) trust(context, cafile);
-  return { timeout, context, proxy_context: proxy?.secure ? context : null };
+  return { timeout, ...(secure ? { context } : null), proxy_context: proxy?.secure ? context : null };
 }
 
 /**

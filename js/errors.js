@@ -7,6 +7,16 @@ import { ERRORS } from '../bindings/generated/errors.js';
 /** Marks every porthole error, so that `instanceof` holds across copies of the package. */
 const brand = Symbol.for('porthole.error');
 
+/** `instanceof` of the classes of errors: by the prototype, or by the brand of another copy's class of that name. */
+function isInstance(value) {
+  if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+  if (value === null || typeof value !== 'object') return false;
+  const path = this.prototype[brand];
+  return Object.hasOwn(this.prototype, brand) && `${value[brand] ?? ''}/`.startsWith(`${path}/`);
+}
+
+const hasInstance = { value: isInstance, configurable: true };
+
 function define(prototype, name, code) {
   Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true });
   Object.defineProperty(prototype, brand, { value: `${prototype[brand] ?? ''}/${name}` });
@@ -25,14 +35,8 @@ export class HTTPException extends Error {
     super(message, options);
     if (options?.code !== undefined) this.code = options.code;
   }
-
-  static [Symbol.hasInstance](value) {
-    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
-    if (value === null || typeof value !== 'object') return false;
-    const path = this.prototype[brand];
-    return Object.hasOwn(this.prototype, brand) && `${value[brand] ?? ''}/`.startsWith(`${path}/`);
-  }
 }
+Object.defineProperty(HTTPException, Symbol.hasInstance, hasInstance);
 define(HTTPException.prototype, 'HTTPException', 'ERR_HTTP_EXCEPTION');
 
 /** Sending while the connection is closed and `auto_open` is 0, or waiting when it is closed. */
@@ -139,6 +143,7 @@ export class TimeoutError extends Error {
     this.elapsed = elapsed;
   }
 }
+Object.defineProperty(TimeoutError, Symbol.hasInstance, hasInstance);
 define(TimeoutError.prototype, 'TimeoutError', 'ETIMEDOUT');
 
 /** The proxy answered CONNECT with anything but 2xx. */
@@ -153,6 +158,7 @@ export class TunnelError extends Error {
     this.reason = reason;
   }
 }
+Object.defineProperty(TunnelError, Symbol.hasInstance, hasInstance);
 define(TunnelError.prototype, 'TunnelError', 'ERR_TUNNEL');
 
 /** http.client's older name for HTTPException. */
@@ -202,9 +208,130 @@ export function argumentError(message, code = 'ERR_INVALID_ARG_VALUE') {
   return Object.assign(new TypeError(message), { code });
 }
 
+function className(value) {
+  const name = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? name : 'no class';
+}
+
+/**
+ * @param {unknown} value that was refused
+ * @returns {string} what a person calls it. Strings and functions are not shown: they may hold a secret.
+ */
+export function kindOf(value) {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'object') return `an object of ${className(value)}`;
+  if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
+  return typeof value === 'function' ? 'a function' : `${typeof value} ${String(value)}`;
+}
+
 const SUBJECT_MAX = 200; // characters of what was refused that a message shows
 
-const shortened = (subject) => (subject.length <= SUBJECT_MAX ? subject : `${subject.slice(0, SUBJECT_MAX)}…`);
+/** @param {string} text @returns {string} in quotes, with a long end left out */
+export function quoted(text) {
+  return JSON.stringify(text.length <= SUBJECT_MAX ? text : `${text.slice(0, SUBJECT_MAX)}…`);
+}
+
+/**
+ * Hides the user information of a host or a URL: all before the last `@`, unless it is a path of the server that is asked.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
+export function withoutUserinfo(text) {
+  const at = text.lastIndexOf('@');
+  if (at === -1 || (text[0] === '/' && text[1] !== '/')) return text;
+  return `${/^(?:[a-z][a-z0-9+.-]*:)?\/\//i.exec(text)?.[0] ?? ''}***${text.slice(at)}`;
+}
+
+/** What to do about a call out of order: by the class of the error, and Python's word for the state. */
+const REMEDIES = {
+  __proto__: null,
+  CannotSendRequest: {
+    __proto__: null,
+    Idle: 'connect() is under way: await it before the next request',
+    'Request-started': 'call endheaders() before the next request, or close() to give this one up',
+    'Request-sent': 'call getresponse() and read the response before the next request',
+  },
+  CannotSendHeader: {
+    __proto__: null,
+    Idle: 'call putrequest() first',
+    'Request-started': 'call putrequest() first',
+    'Request-sent': 'its headers are sent: call putrequest() for the next request first',
+  },
+  ResponseNotReady: {
+    __proto__: null,
+    Idle: 'send a request, and await that, before getresponse(); after the connection was closed too',
+    'Request-started': 'call endheaders(), and await that, before getresponse()',
+    'Request-sent': 'read the response before to its end, or close() it, before the next getresponse()',
+  },
+};
+
+/**
+ * The error for a call out of order: Python's word for the state, and what to do.
+ *
+ * @template {ImproperConnectionState} T
+ * @param {new (message: string) => T} Class
+ * @param {'Idle' | 'Request-started' | 'Request-sent'} word
+ * @param {string} [remedy] where the usual one doesn't fit
+ * @returns {T}
+ */
+export function stateError(Class, word, remedy = REMEDIES[Class.prototype.name]?.[word]) {
+  return new Class(remedy === undefined ? word : `${word}: ${remedy}`);
+}
+
+/**
+ * Adds to the error of JSON.parse why there is nothing to parse, where that is known.
+ *
+ * @template {Error & {hint?: string}} T
+ * @param {T} error a SyntaxError
+ * @param {string} text that was parsed
+ * @param {boolean} wasRead was some of the body read before, by another call?
+ * @param {string | null} [answer] what is known of the answer
+ * @returns {T} the same error
+ */
+export function jsonError(error, text, wasRead, answer = null) {
+  if (answer !== null) return hinted(error, answer);
+  if (!wasRead && text !== '') return error;
+  const hint = wasRead
+    ? `${text === '' ? 'the body' : 'the beginning of the body'} was read before: keep what the first read gave, and parse that`
+    : 'the response has no body';
+  return hinted(error, hint);
+}
+
+/**
+ * Adds to an error of WebAssembly, when there was no room for a memory, what to do about it.
+ *
+ * @param {any} error what `new WebAssembly.Instance`, `new WebAssembly.Memory` or `grow` threw
+ * @returns {any} the same error
+ */
+export function memoryHint(error) {
+  if (!(error instanceof RangeError) || !/allocate|out of memory/i.test(error.message)) return error;
+  return hinted(
+    error,
+    'each memory of WebAssembly reserves some 10 GB of addresses, which ulimit -v and the like forbid: raise that limit, or ' +
+      'run node with --disable-wasm-trap-handler',
+  );
+}
+
+/**
+ * @template {Error & {hint?: string}} T
+ * @param {T} error its `code` stays, the message gets longer
+ * @param {string} hint what to do about it
+ * @returns {T} the same error
+ */
+export function hinted(error, hint) {
+  error.hint = hint;
+  error.message = `${error.message.trimEnd()} (${hint})`; // OpenSSL ends its words with a line end
+  return error;
+}
+
+/** @returns {TypeError} for who calls the constructor of HTTPResponse, as CPython's takes a socket */
+export function responseByHand() {
+  return argumentError(
+    'responses are made by getresponse(), and not by hand: to parse bytes that you have, give HTTPConnection a ' +
+      'create_connection that returns a Duplex with them, or a connected socket as its sock',
+  );
+}
 
 /**
  * The error that stands for a code of the core.
@@ -222,7 +349,7 @@ export function coreError(number, details = {}) {
   const entry = ERRORS[number];
   if (entry === undefined) return Object.assign(new Error(`unknown error ${number}`), { code: 'ERR_HTTP_HOST_FAULT' });
   const text = entry.text.replace('%u', String(details.limit ?? ''));
-  const message = details.subject === undefined ? text : `${text}: ${shortened(details.subject)}`;
+  const message = details.subject === undefined ? text : `${text}: ${details.subject}`;
   switch (entry.class) {
     case 'IncompleteRead':
       return new IncompleteRead(details.partial ?? Buffer.alloc(0), details.expected ?? null, {

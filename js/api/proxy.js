@@ -3,7 +3,8 @@
 // The proxy that the environment names for a URL, read as curl reads it.
 
 import net from 'node:net';
-import { argumentError, InvalidURL } from '../errors.js';
+import { argumentError, InvalidURL, quoted, withoutUserinfo } from '../errors.js';
+import { hostAndPort } from '../request/options.js';
 
 const PORTS = { __proto__: null, http: 1080, https: 443 };
 
@@ -39,27 +40,60 @@ function excluded(env, host) {
   return list.split(/[\s,]+/).some((entry) => entry !== '' && matches(entry, host));
 }
 
-/** Reads `[scheme://][user:password@]host[:port]`. */
+const percents = /(?:%[0-9a-f]{2})+/gi;
+
+/** What percent-encoding stands for, as bytes; a percent sign that begins none stands for itself, as curl has it. */
+function decoded(text) {
+  return Buffer.from(text.replace(percents, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').latin1Slice()), 'latin1');
+}
+
+/** User and password as Basic writes them (RFC 7617), without a colon an empty password; null for control characters. */
+function basic(userinfo) {
+  const colon = userinfo.indexOf(':');
+  const [user, password] = colon === -1 ? [userinfo, ''] : [userinfo.slice(0, colon), userinfo.slice(colon + 1)];
+  // What isn't ASCII goes as UTF-8, also between bytes that were encoded.
+  const bytes = (text) => decoded(Buffer.from(text).latin1Slice());
+  const credentials = Buffer.concat([bytes(user), Buffer.from(':'), bytes(password)]);
+  return credentials.some((byte) => byte < 0x20 || byte === 0x7f) ? null : credentials.toString('base64');
+}
+
+/**
+ * Reads `[scheme://][user:password@]host[:port]`. As curl does, the user information is all before the last `@`: a password
+ * may hold any character but a slash. No error shows it.
+ */
 function readProxy(text, name) {
   const [, scheme = 'http', rest] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text);
   const kind = scheme.toLowerCase();
   if (PORTS[kind] === undefined) {
     throw argumentError(`${name} names a proxy of the kind ${kind}://, which is not supported: it must be http:// or https://`);
   }
-  let url;
+  const authority = /^[^/?#]*/.exec(rest)[0];
+  const at = authority.lastIndexOf('@');
+  const place = authority.slice(at + 1);
+  const shown = quoted(withoutUserinfo(text));
+  const [, bracketed, bare, digits = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d*))?$/.exec(place) ?? [];
+  const host = bracketed === undefined ? bare : zoned(bracketed);
+  if (host === undefined || host === '' || (bracketed !== undefined && net.isIPv6(host) === false)) {
+    throw new InvalidURL(`${name} is not the URL of a proxy: ${shown}`);
+  }
+  const port = digits === '' ? PORTS[kind] : Number(digits);
+  if (port > 65535) throw new InvalidURL(`${name} names a proxy whose port is not from 0 to 65535: ${shown}`);
   try {
-    url = new URL(`http://${rest}`);
-  } catch (cause) {
-    throw new InvalidURL(`${name} is not the URL of a proxy: ${JSON.stringify(text.replace(/[^/@]*@/, '***@'))}`, { cause });
+    hostAndPort(host, port, port);
+  } catch {
+    throw new InvalidURL(`${name} names a proxy whose host can't be one: ${shown}`);
   }
-  const port = /:\d+$/.test(rest.replace(/\/.*$/s, '')) ? Number(url.port || 80) : PORTS[kind];
   const headers = {};
-  if (url.username !== '' || url.password !== '') {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    headers['Proxy-Authorization'] = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  if (at !== -1) {
+    const userinfo = basic(authority.slice(0, at));
+    if (userinfo === null) throw new InvalidURL(`${name} has a control character in its user information: ${shown}`);
+    headers['Proxy-Authorization'] = `Basic ${userinfo}`;
   }
-  return { scheme: kind, host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port, headers };
+  return { scheme: kind, host: bracketed === undefined ? host.toLowerCase() : host, port, headers };
 }
+
+/** The zone of an IPv6 address is percent-encoded in a URL (RFC 6874). */
+const zoned = (address) => address.replace(/%25/, '%');
 
 /**
  * The proxy for a URL, by the variables that curl reads: `http_proxy` or `HTTPS_PROXY` by the URL's scheme, then
@@ -76,8 +110,8 @@ export function proxy_from_environment(url, env = process.env) {
   let target;
   try {
     target = new URL(url);
-  } catch (cause) {
-    throw new InvalidURL(`not a URL: ${JSON.stringify(String(url))}`, { cause });
+  } catch {
+    throw new InvalidURL(`not a URL: ${quoted(withoutUserinfo(String(url)))}`); // Node's error shows all of it
   }
   const scheme = target.protocol.slice(0, -1);
   const host = target.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '').toLowerCase();

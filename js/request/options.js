@@ -3,50 +3,296 @@
 // The options of connections and requests, checked.
 
 import { domainToASCII } from 'node:url';
-import { splitHost } from '../../bindings/wasm/core.js';
-import { argumentError, coreError, InvalidURL } from '../errors.js';
-import { BAD_PORT } from '../../bindings/generated/errors.js';
-import { kindOf } from './headers.js';
+import { splitHost } from '../../bindings/wasm/fields.js';
+import { argumentError, InvalidURL, kindOf, memoryHint, quoted, withoutUserinfo } from '../errors.js';
+import { BAD_HOST } from '../../bindings/generated/errors.js';
+import { refused } from '../refusal.js';
 
 const ascii = /^[\0-\x7f]*$/;
-const TIMEOUTS = ['lookup', 'connect', 'tls', 'send', 'continue', 'headers', 'idle'];
+const HOST_MAX = 65536; // characters: no host is longer, whatever it is looked up by
+
+// ---- the names of options ----
+
+const ofConnection = [
+  'timeout',
+  'source_address',
+  'blocksize',
+  'max_response_headers',
+  'signal',
+  'create_connection',
+  'lookup',
+  'on_informational',
+  'timeouts',
+  'deadline',
+  'limits',
+  'socket_path',
+  'proxy_context',
+  'retry_stale',
+];
+
+/** Names to look up. @param {string[]} names @returns {Readonly<Record<string, true>>} */
+function tableOf(names) {
+  const table = { __proto__: null };
+  for (const name of names) table[name] = true;
+  return Object.freeze(table);
+}
+
+/** The options there are, by what takes them. @type {Readonly<Record<string, Readonly<Record<string, true>>>>} */
+export const OPTIONS = Object.freeze({
+  __proto__: null,
+  HTTPConnection: tableOf(ofConnection),
+  HTTPSConnection: tableOf([...ofConnection, 'context', 'key_file', 'cert_file', 'check_hostname']),
+  request: tableOf(['encode_chunked', 'expect_continue', 'trailers', 'signal', 'deadline']),
+  putrequest: tableOf(['skip_host', 'skip_accept_encoding']),
+  endheaders: tableOf(['encode_chunked']),
+  load_verify_locations: tableOf(['cafile', 'capath', 'cadata', 'crlfile']),
+  create_default_context: tableOf(['system', 'cafile', 'capath', 'cadata', 'crlfile']),
+});
+
+const TIMEOUTS = tableOf(['lookup', 'connect', 'tls', 'send', 'continue', 'headers', 'idle']);
+
+/** What other clients call an option, and where it goes here. Names are written as `plain` writes them. */
+const elsewhere = {
+  __proto__: null,
+  agent: 'a connection is one socket, and is kept open by itself: keep the HTTPConnection, and use it again',
+  dispatcher: 'a connection is one socket, and is kept open by itself: keep the HTTPConnection, and use it again',
+  keepalive: 'connections are kept open by themselves: keep the HTTPConnection, and use it again',
+  rejectunauthorized:
+    'it is an option of TLS: { context: _create_unverified_context() }, or { context: { rejectUnauthorized: false } }',
+  ca: 'it is an option of TLS: { context: create_default_context({ cafile }) }, or { context: { ca } }',
+  cafile: 'it is an option of TLS: { context: create_default_context({ cafile }) }',
+  capath: 'it is an option of TLS: { context: create_default_context({ capath }) }',
+  cadata: 'it is an option of TLS: { context: create_default_context({ cadata }) }',
+  verify: 'it is an option of TLS: { context: create_default_context({ cafile }) }',
+  cert: 'it is an option of TLS: context.load_cert_chain(certfile, keyfile), or { context: { cert, key } }',
+  key: 'it is an option of TLS: context.load_cert_chain(certfile, keyfile), or { context: { cert, key } }',
+  pfx: 'it is an option of TLS: { context: { pfx } }',
+  passphrase: 'it is an option of TLS: context.load_cert_chain(certfile, keyfile, password)',
+  servername: 'it is an option of TLS: { context: { servername } }',
+  ciphers: 'it is an option of TLS: context.set_ciphers(list)',
+  minversion: 'it is an option of TLS: context.minimum_version',
+  maxversion: 'it is an option of TLS: context.maximum_version',
+  secureprotocol: 'it is an option of TLS: context.minimum_version and context.maximum_version',
+  alpnprotocols: 'it is an option of TLS: context.set_alpn_protocols(list)',
+  checkserveridentity: 'it is an option of TLS: { context: { checkServerIdentity } }',
+  securecontext: 'it is an option of TLS: { context: { secureContext } }',
+  tls: 'how TLS is spoken is the option context of HTTPSConnection',
+  ssl: 'how TLS is spoken is the option context of HTTPSConnection',
+  method: 'it is the first argument of request(method, url, body, headers, options)',
+  url: 'it is the second argument of request(method, url, body, headers, options)',
+  uri: 'it is the second argument of request(method, url, body, headers, options)',
+  path: 'it is the second argument of request(method, url, body, headers, options)',
+  body: 'it is the third argument of request(method, url, body, headers, options)',
+  data: 'it is the third argument of request(method, url, body, headers, options)',
+  json: 'give JSON.stringify(value) as the body, encoded by Buffer.from, and a Content-Type header',
+  headers: 'it is the fourth argument of request(method, url, body, headers, options)',
+  host: 'it is the first argument of the constructor: new HTTPConnection(host, port, options)',
+  hostname: 'it is the first argument of the constructor: new HTTPConnection(host, port, options)',
+  port: 'it is the second argument of the constructor: new HTTPConnection(host, port, options)',
+  defaultport: 'it is a property of the connection and of its class',
+  debuglevel: 'it is a property of the connection and of its class, and set_debuglevel(level) sets it',
+  autoopen: 'it is a property of the connection and of its class',
+  responseclass: 'it is a property of the connection and of its class',
+  protocol: 'the class says it: HTTPConnection or HTTPSConnection',
+  auth: 'send an Authorization header',
+  username: 'send an Authorization header',
+  password: 'send an Authorization header',
+  localaddress: 'it is source_address: [host, port]',
+  localport: 'it is source_address: [host, port]',
+  family: 'have a lookup of your own ask for it, or bind by source_address',
+  proxy: 'give the constructor the host of the proxy, then call set_tunnel(host, port)',
+  proxies: 'give the constructor the host of the proxy, then call set_tunnel(host, port)',
+  maxheadersize: 'it is limits.head, in bytes',
+  maxredirects: 'redirects are not followed: send the next request to what Location says',
+  followredirects: 'redirects are not followed: send the next request to what Location says',
+  redirect: 'redirects are not followed: send the next request to what Location says',
+  connecttimeout: 'it is timeouts.connect, in seconds',
+  headerstimeout: 'it is timeouts.headers, in seconds',
+  bodytimeout: 'it is timeouts.idle, in seconds',
+  retries: 'it is retry_stale, for connections that the server has closed meanwhile',
+  highwatermark: 'it is blocksize, in bytes',
+  createconnection: 'it is create_connection({ host, port, timeout, source_address, signal })',
+  maxcontentlength: 'it is limits.body, in bytes',
+};
+
+/** A name as it is compared: spelling of words and case don't count. */
+const plain = (name) => name.replace(/[_-]/g, '').toLowerCase();
+
+/** In how many letters two names differ: added, left out, changed, or two that changed places. */
+function distance(one, other) {
+  let before = [];
+  let last = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= one.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const same = one[i - 1] === other[j - 1];
+      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1));
+      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]) {
+        row[j] = Math.min(row[j], before[j - 2] + 1);
+      }
+    }
+    before = last;
+    last = row;
+  }
+  return last[other.length];
+}
+
+/** The name that was meant. @param {string} name @param {string[]} names @param {number} most letters that may differ */
+function nearest(name, names, most) {
+  const text = plain(name);
+  if (text.length > 64) return undefined;
+  let found;
+  let least = most + 1;
+  for (const candidate of names) {
+    const far = distance(text, plain(candidate));
+    if (far < least) [found, least] = [candidate, far];
+  }
+  return found;
+}
+
+/** What to do in place of an option that there isn't. */
+function advice(what, name, allowed) {
+  const names = Object.keys(allowed);
+  const text = plain(name);
+  const near = nearest(name, names, text.length < 4 ? 1 : Math.min(3, Math.floor(text.length / 3)));
+  if (what in OPTIONS && (near === undefined || plain(near) !== text)) {
+    if (elsewhere[text] !== undefined) return elsewhere[text];
+    const others = Object.keys(OPTIONS).filter((other) => OPTIONS[other][name]);
+    if (others.length > 0) return `it is an option of ${others.join(' and ')}`;
+  }
+  const all = `it must be one of ${names.join(', ')}`;
+  if (near === undefined) return all;
+  return what in OPTIONS ? `did you mean "${near}"?` : `did you mean "${near}"? (${all})`;
+}
+
+/**
+ * Refuses members that there are no options for, as Python refuses keyword arguments. A member that is undefined doesn't
+ * count.
+ *
+ * @param {string} kind what they are called: `option`, `limit`, `timeout`
+ * @param {object} options @param {Readonly<Record<string, unknown>>} allowed
+ * @param {string} what takes them: a name in `OPTIONS`, or of the option that they are members of
+ * @throws {TypeError}
+ */
+export function checkNames(kind, options, allowed, what) {
+  if (typeof options !== 'object' || ArrayBuffer.isView(options)) {
+    throw argumentError(`${what} must be an object, not ${kindOf(options)}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  for (const name in options) {
+    if (allowed[name] !== undefined || options[name] === undefined) continue;
+    if (name in Object.prototype && !Object.hasOwn(options, name)) continue; // somebody has extended all objects
+    const owner = what in OPTIONS ? ` of ${what}` : '';
+    throw argumentError(`there is no ${kind} ${quoted(name)}${owner}: ${advice(what, name, allowed)}`);
+  }
+}
+
+/** Stands for no options, where an object is wanted: costs no check. */
+export const NO_OPTIONS = Object.freeze({});
+
+/**
+ * The options of a constructor or a method, checked.
+ *
+ * @param {string} what takes them: a name in `OPTIONS`
+ * @param {unknown} options
+ * @param {Readonly<Record<string, unknown>>} [allowed]
+ * @returns {any} the options, or `NO_OPTIONS`
+ * @throws {TypeError} for what is no object, or has a member that is no option
+ */
+export function checkOptions(what, options, allowed = OPTIONS[what]) {
+  if (options === NO_OPTIONS || options === null || options === undefined) return NO_OPTIONS;
+  if (typeof options !== 'object' || Array.isArray(options)) {
+    throw argumentError(`the options of ${what} must be an object, not ${kindOf(options)}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  checkNames('option', options, allowed, what);
+  return options;
+}
+
+/** Says of a class which options its constructor takes: a name in `OPTIONS`. @private */
+export const TAKES = Symbol('porthole.options');
+
+/** The options of a constructor, which may take the place of the port. */
+export function optionsOf(port, options) {
+  return options ?? (port !== null && typeof port === 'object' ? port : NO_OPTIONS);
+}
+
+// ---- where to connect to ----
 
 /** A host as it goes on the wire: IDNA (UTS 46). */
 export function asciiHost(host) {
   if (ascii.test(host)) return host;
   const encoded = domainToASCII(host);
-  if (encoded === '') throw new InvalidURL(`the host is no name that IDNA can encode: ${JSON.stringify(host)}`);
+  if (encoded === '') throw new InvalidURL(`the host is no name that IDNA can encode: ${quoted(withoutUserinfo(host))}`);
   return encoded;
 }
 
-/** Splits what was given as a host, and checks it and its port. @returns {{host: string, port: number}} */
-export function hostAndPort(host, port, defaultPort) {
+/** Splits what the core takes for a host. @returns {{host: string, port: number | null}} @throws {InvalidURL} */
+function split(text, hasPort) {
+  if (text.length > HOST_MAX) throw refused(BAD_HOST, { host: text });
+  const { error, host, port } = roomFor(() => splitHost(text, hasPort));
+  if (error !== 0) throw refused(error, { host: text });
+  const encoded = asciiHost(host);
+  if (encoded === host) return { host, port };
+  const again = splitHost(encoded, true).error; // what IDNA made of it is looked at as well
+  if (again !== 0) throw refused(again, { host: text });
+  return { host, port };
+}
+
+/** What may need a memory of WebAssembly: there is a hint for where it can't be had. @template T @param {() => T} run @returns {T} */
+function roomFor(run) {
+  try {
+    return run();
+  } catch (error) {
+    throw memoryHint(error);
+  }
+}
+
+function checkHostText(host) {
   if (typeof host !== 'string') {
     throw argumentError(`the host must be a string, not ${kindOf(host)}`, 'ERR_INVALID_ARG_TYPE');
   }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(host)) {
-    throw new InvalidURL(`the host is a name or an address, and no URL: ${JSON.stringify(host)}`);
+    throw new InvalidURL(`the host is a name or an address, and no URL: ${quoted(withoutUserinfo(host))}`);
   }
+}
+
+/** Does a text name a port behind its host? */
+const namesPort = (text) => /^(\[.*\]|[^:[\]]+):\d*$/.test(text);
+
+/** Splits what was given as a host, and checks it and its port. @returns {{host: string, port: number}} */
+export function hostAndPort(host, port, defaultPort) {
+  checkHostText(host);
   const given = port !== null && port !== undefined;
-  if (given && /^(\[.*\]|[^:[\]]+):\d*$/.test(host)) {
-    throw new InvalidURL(`the host names a port beside the port ${portText(port)}: ${JSON.stringify(host)}`);
+  if (given && namesPort(host)) {
+    throw new InvalidURL(`the host names a port beside the port ${portText(port)}: ${quoted(withoutUserinfo(host))}`);
   }
-  const split = splitHost(host, given);
-  const encoded = asciiHost(split.host);
-  if (encoded !== split.host) splitHost(encoded, true);
-  if (!given) return { host: split.host, port: split.port ?? defaultPort };
-  const number = typeof port === 'number' || (typeof port === 'string' && /^\d+$/.test(port)) ? Number(port) : Number.NaN;
-  if (!Number.isInteger(number) || number < 0 || number > 65535) {
-    throw coreError(BAD_PORT, { subject: portText(port) });
+  const { host: name, port: number } = split(host, given);
+  return { host: name, port: given ? checkPort(port) : (number ?? defaultPort) };
+}
+
+/** @param {unknown} host a name or an address, with no port @returns {string} without brackets @throws {Error} */
+export function checkHost(host) {
+  checkHostText(host);
+  if (namesPort(host)) {
+    throw new InvalidURL(`the host names a port, which is a property of its own: ${quoted(withoutUserinfo(host))}`);
   }
-  return { host: split.host, port: number };
+  return split(host, true).host;
+}
+
+/** @param {unknown} port @returns {number} 0 to 65535 @throws {InvalidURL} */
+export function checkPort(port) {
+  if (typeof port === 'number' && port >= 0 && port <= 65535 && Number.isInteger(port)) return port;
+  const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : Number.NaN;
+  if (number <= 65535) return number;
+  throw new InvalidURL(`a port is a number from 0 to 65535: ${portText(port)}`);
 }
 
 /** What was given as a port, for a message. */
 function portText(port) {
-  if (typeof port === 'object') return kindOf(port);
-  return typeof port === 'string' ? JSON.stringify(port) : String(port);
+  if (typeof port !== 'string') return kindOf(port).replace(/^number /, '');
+  return quoted(withoutUserinfo(port));
 }
+
+// ---- values of options ----
 
 /** @returns {object} the options @throws {TypeError} */
 export function checkObject(name, value) {
@@ -67,12 +313,11 @@ export function checkSeconds(name, value) {
 
 /** @returns {Record<string, number | null>} a copy of the timeouts of phases */
 export function checkTimeouts(value) {
+  if (value === null || value === undefined) return NO_OPTIONS;
+  checkNames('timeout', value, TIMEOUTS, 'timeouts');
   const checked = {};
-  for (const [name, seconds] of Object.entries(checkObject('timeouts', value))) {
-    if (!TIMEOUTS.includes(name)) {
-      throw argumentError(`there is no timeout "${name}": it must be one of ${TIMEOUTS.join(', ')}`);
-    }
-    if (seconds !== undefined) checked[name] = checkSeconds(`timeouts.${name}`, seconds);
+  for (const name in TIMEOUTS) {
+    if (value[name] !== undefined) checked[name] = checkSeconds(`timeouts.${name}`, value[name]);
   }
   return Object.freeze(checked);
 }
@@ -103,17 +348,48 @@ export function checkSourceAddress(value) {
   return value;
 }
 
-/** @returns {AbortSignal | null} @throws {TypeError} */
+/**
+ * A signal is what has `aborted` and takes listeners: those of polyfills and of other realms are signals too.
+ *
+ * @returns {AbortSignal | null} @throws {TypeError}
+ */
 export function checkSignal(value) {
-  if (value === null || value === undefined || typeof value.addEventListener === 'function') return value ?? null;
+  if (value === null || value === undefined) return null;
+  if (
+    typeof value === 'object' &&
+    'aborted' in value &&
+    typeof value.addEventListener === 'function' &&
+    typeof value.removeEventListener === 'function'
+  ) {
+    return value;
+  }
   throw argumentError(`signal must be an AbortSignal, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
 }
 
-/** @returns {string | null} the path of a Unix socket @throws {TypeError} */
+/** How many bytes a path may have: what fits into `sun_path`, with the NUL that ends it. Windows has names of pipes. */
+const PATH_MAX = process.platform === 'linux' ? 107 : process.platform === 'win32' ? 32767 : 103;
+
+/**
+ * @returns {string | null} the path of a Unix socket, or a NUL and the name of an abstract one
+ * @throws {TypeError} for what would reach another socket than the one that is meant, too
+ */
 export function checkPath(value) {
   if (value === null || value === undefined) return null;
-  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
-  throw argumentError(`socket_path must be a path, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+  if (typeof value !== 'string') {
+    throw argumentError(`socket_path must be a path, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  const abstract = value[0] === '\0';
+  if (value === '' || value === '\0') throw argumentError('socket_path is empty');
+  if (abstract && process.platform !== 'linux') {
+    throw argumentError('socket_path begins with NUL: only Linux has abstract sockets');
+  }
+  const nul = value.indexOf('\0', 1);
+  if (nul !== -1) throw argumentError(`socket_path can't contain a NUL, other than in front (index ${nul})`);
+  if (!value.isWellFormed()) throw argumentError('socket_path has half of a surrogate pair, which has no UTF-8');
+  const most = PATH_MAX + (abstract ? 1 : 0); // nothing ends an abstract name
+  const size = Buffer.byteLength(value);
+  if (size > most) throw argumentError(`socket_path has ${size} bytes: the system takes ${most} at most`);
+  return value;
 }
 
 /** How long to wait for a 100, in seconds; null when it isn't asked for. */

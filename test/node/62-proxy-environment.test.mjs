@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { HTTPConnection, InvalidURL, proxy_from_environment } from '../../js/index.js';
 import { findProgram } from '../support/process.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
@@ -79,6 +80,92 @@ test('other kinds of proxies and URLs that are none are refused, without showing
   assert.throws(() => proxy_from_environment('no url', {}), InvalidURL);
 });
 
+/** [user information as it is written, what Basic makes of it; null where it is refused] */
+const credentials = [
+  ['user:100%', 'user:100%'],
+  ['user%zz:p', 'user%zz:p'],
+  ['user:p%4', 'user:p%4'],
+  ['u:p%25', 'u:p%'],
+  ['u:%C3%BC', 'u:\xc3\xbc'],
+  ['u:%fcx', 'u:\xfcx'],
+  ['é:ü', '\xc3\xa9:\xc3\xbc'],
+  [':pw', ':pw'],
+  ['user', 'user:'],
+  ['user:', 'user:'],
+  ['', ':'],
+  [':', ':'],
+  ['u:a:b', 'u:a:b'],
+  ['u:p%40ss', 'u:p@ss'],
+  ['u:p%2Fw', 'u:p/w'],
+  ['u;x:p+q', 'u;x:p+q'],
+];
+
+for (const [userinfo, expected] of credentials) {
+  test(`the user information ${JSON.stringify(userinfo)} is read as ${JSON.stringify(expected)}`, () => {
+    const { headers, host, port } = proxy_from_environment('http://a/', { http_proxy: `http://${userinfo}@proxy.example:8080` });
+    assert.equal(Buffer.from(headers['Proxy-Authorization'].slice(6), 'base64').latin1Slice(), expected);
+    assert.deepEqual([host, port], ['proxy.example', 8080]);
+  });
+}
+
+test('a password with an @ that is not encoded is read up to the last one', () => {
+  const { headers, host } = proxy_from_environment('http://a/', { http_proxy: 'http://u:p@ss@proxy.example' });
+  assert.deepEqual([host, headers['Proxy-Authorization']], ['proxy.example', `Basic ${btoa('u:p@ss')}`]);
+});
+
+for (const [text, host, port] of [
+  ['http://u:p@[::1]:3128', '::1', 3128],
+  ['[::1]', '::1', 1080],
+  ['https://[fe80::1%25eth0]:8443', 'fe80::1%eth0', 8443],
+  ['http://[2001:db8::7]/', '2001:db8::7', 1080],
+  ['PROXY.example:', 'proxy.example', 1080],
+]) {
+  test(`the proxy ${text} is ${host} at port ${port}`, () => {
+    const proxy = proxy_from_environment('http://a/', { http_proxy: text });
+    assert.deepEqual([proxy.host, proxy.port], [host, port]);
+    assert.equal(new HTTPConnection(proxy.host, proxy.port).host, host);
+  });
+}
+
+test('what is no proxy is refused, and no error shows the user information, nor does its cause', () => {
+  for (const rest of [
+    'me:s3cret@p:port',
+    'me:s3cret@p:65536',
+    'me:s3cret@',
+    'me:s3cret@:80',
+    'me:s3cret@[::1',
+    'me:s3cret@[nonsense]:80',
+    'me:s3cret@::1',
+    'me:s3cret@a b',
+    'me:s3cret@a\\b',
+    'me:s3cret%00@p',
+    'me:s3cret%0d%0aX:y@p',
+    'me:x/s3cret@p:80',
+    'me:x?s3cret@p:80',
+    'me:x#s3cret@p:80',
+  ]) {
+    for (const scheme of ['http://', 'https://', '', 'socks5://']) {
+      assert.throws(
+        () => proxy_from_environment('http://a/', { http_proxy: scheme + rest }),
+        (error) => {
+          assert.match(error.code, /^ERR_(HTTP_INVALID_URL|INVALID_ARG_VALUE)$/, scheme + rest);
+          assert.ok(!inspect(error, { showHidden: true, depth: 9 }).includes('s3cret'), inspect(error));
+          assert.match(error.message, /http_proxy/);
+          return true;
+        },
+        scheme + rest,
+      );
+    }
+  }
+});
+
+test('a URL that is none is refused without its user information', () => {
+  assert.throws(
+    () => proxy_from_environment('http://me:s3cret@h:port/', {}),
+    (error) => error instanceof InvalidURL && !inspect(error, { showHidden: true, depth: 9 }).includes('s3cret'),
+  );
+});
+
 test('connections look at no variable by themselves', () =>
   withServer(
     () => reply('direct'),
@@ -118,3 +205,24 @@ test('curl uses the same proxies', { skip: findProgram('curl') === null && 'curl
       }
     },
   ));
+
+test('curl sends the same credentials', { skip: findProgram('curl') === null && 'curl is not installed' }, () => {
+  let sent;
+  return withServer(
+    (head) => {
+      sent = /^Proxy-Authorization: Basic (.*)\r$/im.exec(head)?.[1];
+      return reply('proxied', { headers: ['Connection: close'] });
+    },
+    async ({ port }) => {
+      for (const [userinfo] of credentials) {
+        const env = { http_proxy: `http://${userinfo}@127.0.0.1:${port}` };
+        const child = spawn('curl', ['-s', '-o', '/dev/null', 'http://a.example/'], {
+          env: { PATH: process.env.PATH, ...env },
+          stdio: 'ignore',
+        });
+        await once(child, 'exit');
+        assert.equal(proxy_from_environment('http://a.example/', env).headers['Proxy-Authorization'], `Basic ${sent}`, userinfo);
+      }
+    },
+  );
+});

@@ -223,7 +223,7 @@ test('timeouts that can not be are refused by name', () => {
   for (const timeouts of [{ conect: 1 }, { idle: 0 }, { tls: '1' }, { send: -1 }, 5]) {
     assert.throws(() => new HTTPConnection('h', { timeouts }), { name: 'TypeError', code: /^ERR_INVALID_ARG_/ });
   }
-  assert.throws(() => new HTTPConnection('h', { timeouts: { conect: 1 } }), /lookup, connect, tls, send, continue, headers, idle/);
+  assert.throws(() => new HTTPConnection('h', { timeouts: { conect: 1 } }), /did you mean "connect"/);
   assert.throws(() => new HTTPConnection('h', { deadline: 0 }), { code: 'ERR_INVALID_ARG_VALUE' });
   const connection = new HTTPConnection('h');
   assert.throws(() => {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// What a peer may make us keep: the limits of a connection, checked.
+
+import { DEFAULT_LIMITS } from '../../bindings/generated/limits.js';
+import { argumentError, kindOf } from '../errors.js';
+import { checkNames } from './options.js';
+
+const LIMIT_MAX = 16 * 1024 * 1024; // of all but the body's: what fits into memory
+
+/**
+ * @param {unknown} limits see `limits` in the manual
+ * @returns {Readonly<Record<string, number>>} all of them: the defaults where they don't say otherwise
+ * @throws {TypeError} for a limit that there isn't, or a value that it can't have
+ */
+export function checkLimits(limits) {
+  if (limits === null || limits === undefined || limits === DEFAULT_LIMITS) return DEFAULT_LIMITS;
+  checkNames('limit', limits, DEFAULT_LIMITS, 'limits');
+  const checked = { __proto__: null, ...DEFAULT_LIMITS };
+  for (const name in DEFAULT_LIMITS) {
+    const value = limits[name];
+    if (value === undefined || value === null) continue;
+    checked[name] = checkLimit(name, value);
+  }
+  return Object.freeze(checked);
+}
+
+function checkLimit(name, value) {
+  if (typeof value !== 'number') {
+    throw argumentError(`the limit "${name}" must be a number, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  const body = name === 'body';
+  if (body && value === Number.POSITIVE_INFINITY) return value;
+  if (!Number.isSafeInteger(value) || value < 0 || (!body && value > LIMIT_MAX)) {
+    throw argumentError(
+      `the limit "${name}" must be a whole number from 0${body ? '' : ` to ${LIMIT_MAX}`}, not ${value}`,
+    );
+  }
+  return value;
+}
