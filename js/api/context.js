@@ -6,8 +6,9 @@ import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import { delimiter, join } from 'node:path';
 import tls from 'node:tls';
-import { argumentError } from '../errors.js';
-import { asBuffer, isBytes, kindOf } from '../request/headers.js';
+import { argumentError, InvalidURL, kindOf, quoted } from '../errors.js';
+import { asBuffer, isBytes } from '../request/bytes.js';
+import { checkOptions } from '../request/options.js';
 
 /** The peer's certificate is not verified. */
 export const CERT_NONE = 0;
@@ -115,6 +116,12 @@ function systemCertificates() {
 /** A `checkServerIdentity` that is content with any name. */
 export const anyIdentity = () => undefined;
 
+/** Marks a context, so that those of other copies of the package are known. */
+const brand = Symbol.for('porthole.SSLContext');
+
+/** Is it a context of this copy? @type {(value: object) => value is SSLContext} */
+let isOwn;
+
 /** @type {(context: SSLContext) => Settings} */
 let settingsOfContext;
 
@@ -137,6 +144,8 @@ export class SSLContext {
   #settings = null; // made of all this when it is needed, anew after a change
 
   static {
+    Object.defineProperty(SSLContext.prototype, brand, { value: true });
+    isOwn = (value) => #settings in value;
     settingsOfContext = (context) => context.#resolve();
     trustOnly = (context, trusted) => {
       context.#trusted = trusted;
@@ -217,7 +226,7 @@ export class SSLContext {
    * @throws {Error} Node's own, when a file can't be read @throws {TypeError} when there is no certificate in it
    */
   load_verify_locations(locations) {
-    const { cafile = null, capath = null, cadata = null, crlfile = null } = checkLocations(locations);
+    const { cafile = null, capath = null, cadata = null, crlfile = null } = checkOptions('load_verify_locations', checkLocations(locations));
     if (cafile === null && capath === null && cadata === null && crlfile === null) {
       throw argumentError('load_verify_locations needs at least one of cafile, capath, cadata, crlfile');
     }
@@ -305,7 +314,7 @@ function checkLocations(locations) {
  * @returns {SSLContext}
  */
 export function create_default_context(options = {}) {
-  const { system = false, ...locations } = checkLocations(options ?? {});
+  const { system = false, ...locations } = checkOptions('create_default_context', options);
   const context = new SSLContext();
   const own = Object.values(locations).some((location) => location !== null && location !== undefined);
   if (system || own) trustOnly(context, system ? systemCertificates() : []);
@@ -329,84 +338,112 @@ export function _create_unverified_context() {
  * @typedef {import('node:tls').ConnectionOptions} Settings
  */
 
-/** @param {unknown} value @param {string} name @returns {SSLContext | object | null} */
-export function checkContext(value, name) {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'object' && !Array.isArray(value)) return value;
-  throw argumentError(`${name} must be an SSLContext or options of tls.connect, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+/** Names that SSLContext, Python or this module have, and tls.connect doesn't: it would pass over them. */
+const notOfNode = [
+  'cafile',
+  'capath',
+  'cadata',
+  'crlfile',
+  'certfile',
+  'keyfile',
+  'cert_file',
+  'key_file',
+  'password',
+  'system',
+  'check_hostname',
+  'verify_mode',
+  'minimum_version',
+  'maximum_version',
+];
+
+/** Is it a context of any copy of this module, by its brand or, of a copy without one, by its members? */
+const isContext = (value) => Boolean(value[brand]) || 'verify_mode' in value || typeof value.load_verify_locations === 'function';
+
+/** The options of a context that another copy of this module made. @throws {TypeError} when they can't be had */
+function foreignOptions(context, name) {
+  const options = typeof context.options === 'function' ? context.options() : null;
+  const whole =
+    options !== null &&
+    typeof options === 'object' &&
+    typeof options.rejectUnauthorized === 'boolean' &&
+    VERSIONS.includes(options.minVersion) &&
+    VERSIONS.includes(options.maxVersion);
+  if (whole) return options;
+  throw argumentError(
+    `${name} is an SSLContext of another copy of porthole that does not tell its options: make it with the copy that makes ` +
+      'the connection',
+  );
 }
 
-/** @param {SSLContext | object} context @returns {Settings} */
+/** Options of tls.connect that it would pass over, or take for something else. @throws {TypeError} */
+function checkNodeOptions(options, name) {
+  const other = notOfNode.find((member) => options[member] !== undefined);
+  if (other !== undefined) {
+    throw argumentError(`${name} has "${other}", which tls.connect does not know: give create_default_context(…), or an SSLContext`);
+  }
+  // What tls.createSecureContext gives.
+  if (typeof options.context === 'object' && typeof options.context?.setCert === 'function') {
+    throw argumentError(`${name} is a secure context of node:tls: give { secureContext } with it`);
+  }
+  for (const hook of ['checkServerIdentity', 'pskCallback']) checkHook(options[hook], `${hook} of ${name}`);
+}
+
+function checkHook(hook, name) {
+  if (hook === undefined || hook === null || typeof hook === 'function') return;
+  throw argumentError(`${name} must be a function, not ${kindOf(hook)}`, 'ERR_INVALID_ARG_TYPE');
+}
+
+/**
+ * @param {unknown} value an SSLContext of any copy of this module, or options of tls.connect
+ * @param {string} name for messages
+ * @returns {SSLContext | object | null}
+ * @throws {TypeError} for what would be passed over: what it asks for may be what makes the connection safe
+ */
+export function checkContext(value, name) {
+  if (value === null || value === undefined) return null;
+  if (typeof value !== 'object' || Array.isArray(value) || isBytes(value) || value instanceof Map) {
+    throw argumentError(`${name} must be an SSLContext or options of tls.connect, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  if (isOwn(value)) return value;
+  if (isContext(value)) foreignOptions(value, name);
+  else checkNodeOptions(value, name);
+  return value;
+}
+
+/**
+ * @param {SSLContext | object} context
+ * @returns {Settings} whether certificates are verified is always among them, or the environment would say
+ */
 export function settingsOf(context) {
-  return context instanceof SSLContext ? settingsOfContext(context) : context;
+  if (isOwn(context)) return settingsOfContext(context);
+  const options = isContext(context) ? foreignOptions(context, 'context') : context;
+  return { ...options, rejectUnauthorized: options.rejectUnauthorized !== false };
 }
 
 /** @param {SSLContext | object} context @returns {boolean} does it verify certificates? */
 export function verifies(context) {
-  if (context instanceof SSLContext) return context.verify_mode !== CERT_NONE;
-  return context.rejectUnauthorized !== false;
+  if (isOwn(context)) return context.verify_mode !== CERT_NONE;
+  return settingsOf(context).rejectUnauthorized;
 }
 
-const chainHint =
-  'the CA that signed it is not trusted here: give its certificate with context.load_verify_locations({ cafile }), or ' +
-  'trust what the system trusts with create_default_context({ system: true })';
-const portHint = 'the server does not speak TLS at this port: is it the port of plain HTTP?';
-const versionHint =
-  'client and server have no version of TLS in common: look at minimum_version and maximum_version of the context, and ' +
-  'at the server';
+/** @param {SSLContext | object} context @returns {boolean} does it compare names, as far as it is a context that can say so? */
+export function comparesNames(context) {
+  return isContext(context) && context.check_hostname === true;
+}
 
-const hints = {
-  __proto__: null,
-  CERT_HAS_EXPIRED: "the server's certificate, or one that signed it, is out of date: it has to be renewed there",
-  CERT_NOT_YET_VALID: "the server's certificate is not valid yet: compare the clocks of both sides",
-  CERT_REVOKED: 'its CA has taken the certificate back: the server needs another one',
-  CRL_HAS_EXPIRED: 'the list given as crlfile is out of date: get a new one from the CA',
-  DEPTH_ZERO_SELF_SIGNED_CERT:
-    'the server signed its certificate itself: if you know it to be right, give it with ' +
-    'context.load_verify_locations({ cafile })',
-  SELF_SIGNED_CERT_IN_CHAIN: chainHint,
-  UNABLE_TO_GET_ISSUER_CERT: chainHint,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: chainHint,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: `the server sends an incomplete chain, or ${chainHint}`,
-  UNABLE_TO_GET_CRL: 'with a crlfile there has to be a list of every CA in the chain: add the missing ones',
-  ERR_TLS_CERT_ALTNAME_INVALID:
-    'the certificate is for other names: connect under one of them, or have it issued for this one',
-  // Node calls these UNSPECIFIED: OpenSSL's words tell them apart.
-  'EE certificate key too weak': "the server's key is too weak: it needs at least 2048 bits of RSA",
-  'CA certificate key too weak': "the key of the server's CA is too weak: it needs at least 2048 bits of RSA",
-  'CA signature digest algorithm too weak':
-    "the server's certificate is signed with a weak digest such as SHA-1: it has to be issued anew",
-  ERR_SSL_WRONG_VERSION_NUMBER: portHint,
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: portHint,
-  ERR_SSL_DATA_LENGTH_TOO_LONG: portHint,
-  ERR_SSL_UNEXPECTED_MESSAGE: 'the server does not keep to TLS: is something between that changes what it says?',
-  ERR_SSL_HTTP_REQUEST: portHint,
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: versionHint,
-  ERR_SSL_UNSUPPORTED_PROTOCOL: versionHint,
-  ERR_SSL_NO_PROTOCOLS_AVAILABLE: versionHint,
-  ERR_SSL_VERSION_TOO_LOW: versionHint,
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
-    'client and server have nothing in common: look at the ciphers and versions of both, and whether the server wants a ' +
-    'client certificate (context.load_cert_chain)',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the server wants a client certificate: give one with context.load_cert_chain',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the server does not trust the client certificate',
-  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: 'the server does not know the name that it was asked for (SNI)',
-  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'the server does not speak HTTP/1.1 (ALPN)',
-  ERR_HTTP_UNKNOWN_PROTOCOL: 'only http/1.1 is spoken here: have the server offer it',
-  ECONNRESET: 'the server closed the connection during the handshake: is TLS spoken at this port?',
-};
+/** Labels with nothing in them. */
+const emptyLabel = /^\.|\.\./;
 
 /**
- * Adds to an error of TLS what to do about it.
+ * The name by which a server is told whom it is asked for, and by which its certificate is looked at: that of the host, less
+ * the dot at the end and the zone of an address, which no certificate has.
  *
- * @param {any} error its `code` stays, the message gets longer
+ * @param {string} host ASCII
+ * @returns {string}
+ * @throws {InvalidURL} for a name with an empty label
  */
-export function addHint(error) {
-  if (typeof error !== 'object' || error === null || !Object.isExtensible(error) || error.hint !== undefined) return;
-  // OpenSSL 3.5 writes "ssl/tls" in the names of alerts where older versions write "sslv3".
-  const code = String(error.code).replace('ERR_SSL_SSL/TLS_', 'ERR_SSL_SSLV3_');
-  const hint = hints[code] ?? hints[error.message];
-  if (hint === undefined) return;
-  error.hint = hint;
-  error.message = `${error.message.trimEnd()} (${hint})`; // OpenSSL ends its words with a line end
+export function peerName(host) {
+  if (emptyLabel.test(host)) throw new InvalidURL(`the host has an empty label: ${quoted(host)}`);
+  const name = host.endsWith('.') ? host.slice(0, -1) : host;
+  return name.includes(':') ? name.replace(/%.*$/s, '') : name;
 }

@@ -3,10 +3,19 @@
 // HTTPSConnection: Python's http.client.HTTPSConnection.
 
 import { checkServerIdentity } from 'node:tls';
-import { HTTPConnection, optionsOf, SECURED } from './connection.js';
+import { HTTPConnection, SECURED } from './connection.js';
 import { HTTPS_PORT } from './constants.js';
 import { argumentError } from '../errors.js';
-import { anyIdentity, checkContext, create_default_context, SSLContext, settingsOf, verifies } from './context.js';
+import { optionsOf, TAKES } from '../request/options.js';
+import {
+  anyIdentity,
+  checkContext,
+  comparesNames,
+  create_default_context,
+  peerName,
+  settingsOf,
+  verifies,
+} from './context.js';
 
 let sharedContext; // of all connections that were given none, as long as nobody looks at theirs
 
@@ -19,6 +28,8 @@ function same(one, other) {
 /** A connection over TLS. Certificates and host names are verified. */
 export class HTTPSConnection extends HTTPConnection {
   static default_port = HTTPS_PORT;
+  /** @private */
+  static [TAKES] = 'HTTPSConnection';
 
   #context;
   #checkHostname;
@@ -44,7 +55,7 @@ export class HTTPSConnection extends HTTPConnection {
     }
     if (key_file !== null || cert_file !== null) {
       if (cert_file === null) throw argumentError('key_file needs a cert_file', 'ERR_INVALID_ARG_TYPE');
-      if (!(this.context instanceof SSLContext)) {
+      if (typeof this.context.load_cert_chain !== 'function') {
         throw argumentError('cert_file needs an SSLContext as context, or none');
       }
       this.context.load_cert_chain(cert_file, key_file);
@@ -66,14 +77,15 @@ export class HTTPSConnection extends HTTPConnection {
   #checkPolicy() {
     const context = this.#context;
     if (context === null || verifies(context)) return;
-    const wanted = this.#checkHostname ?? (context instanceof SSLContext && context.check_hostname);
+    const wanted = this.#checkHostname ?? comparesNames(context);
     if (wanted) {
       throw argumentError('check_hostname needs a context that verifies: CERT_OPTIONAL or CERT_REQUIRED as verify_mode');
     }
   }
 
   /** How TLS to a peer of this name is begun. @private */
-  [SECURED](name) {
+  [SECURED](host) {
+    const name = peerName(host);
     this.#checkPolicy();
     if (this.#context === null) sharedContext ??= create_default_context();
     let settings = settingsOf(this.#context ?? sharedContext);
