@@ -1,52 +1,60 @@
 // SPDX-License-Identifier: MIT
 //
 // Headers as callers give them, made flat: name, value, name, value, …
+//
+// No message says anything of what a value holds, as it may be a secret.
 
-import { argumentError } from '../errors.js';
+import { types } from 'node:util';
+import { BAD_HEADER_VALUE, WIDE_HEADER_VALUE } from '../../bindings/generated/errors.js';
+import { argumentError, kindOf } from '../errors.js';
+import { refused } from '../refusal.js';
+import { asBuffer, isBytes } from './bytes.js';
 
-/** @param {unknown} value @returns {boolean} is it an ArrayBufferView, an ArrayBuffer or a SharedArrayBuffer? */
-export function isBytes(value) {
-  return (
-    ArrayBuffer.isView(value) ||
-    value instanceof ArrayBuffer ||
-    (typeof SharedArrayBuffer === 'function' && value instanceof SharedArrayBuffer)
-  );
-}
-
-/** @param {ArrayBufferView | ArrayBuffer | SharedArrayBuffer} value @returns {Buffer} its bytes, not copied */
-export function asBuffer(value) {
-  if (Buffer.isBuffer(value)) return value;
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return Buffer.from(value);
-}
+/** What no value may hold: control characters other than HTAB, and what ISO-8859-1 doesn't have. */
+const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/;
 
 /**
  * @param {unknown} value of a header
  * @param {unknown} name for the message
  * @returns {string} ISO-8859-1, one character a byte
+ * @throws {TypeError} that tells which character can't be sent, and where it is
  */
 export function headerText(value, name) {
-  if (typeof value === 'string') return value;
+  const text = typeof value === 'string' ? value : convert(value, name);
+  if (!FORBIDDEN.test(text)) return text;
+  const code = text.codePointAt(text.search(FORBIDDEN));
+  throw refused(code > 0xff ? WIDE_HEADER_VALUE : BAD_HEADER_VALUE, { headers: [String(name), text], index: 0 });
+}
+
+/** What a person calls a value, without anything of what is in it: it may be a secret. */
+function typeName(value) {
+  if (value === null || value === undefined || typeof value === 'object') return kindOf(value);
+  return `${/^[aeiou]/.test(typeof value) ? 'an' : 'a'} ${typeof value}`;
+}
+
+function convert(value, name) {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (isBytes(value)) return asBuffer(value).latin1Slice();
   throw argumentError(
-    `the value of header ${JSON.stringify(String(name))} must be a string, a number or bytes, not ${kindOf(value)}`,
+    `the value of header ${JSON.stringify(String(name))} must be a string, a number or bytes, not ${typeName(value)}${hintForValue(value, name)}`,
     'ERR_INVALID_ARG_TYPE',
   );
+}
+
+function hintForValue(value, name) {
+  if (value === null || value === undefined) return ': leave the header out';
+  if (String(name) === 'headers') return ': headers are the fourth argument themselves, not a member of it';
+  if (types.isDate(value)) return ': give its toUTCString()';
+  if (types.isPromise(value)) return ': await it first';
+  if (typeof value === 'object' || typeof value === 'boolean') return ': make it a string';
+  return '';
 }
 
 /** @param {unknown} name @returns {string} */
 export function headerName(name) {
   if (typeof name === 'string') return name;
   if (isBytes(name)) return asBuffer(name).latin1Slice();
-  throw argumentError(`a header name must be a string, not ${kindOf(name)}`, 'ERR_INVALID_ARG_TYPE');
-}
-
-/** @param {unknown} value @returns {string} what a person calls it */
-export function kindOf(value) {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'object') return `an object of ${value.constructor?.name || 'no class'}`;
-  return `${typeof value} ${String(value)}`;
+  throw argumentError(`a header name must be a string, not ${typeName(name)}`, 'ERR_INVALID_ARG_TYPE');
 }
 
 function push(flat, name, value) {
@@ -58,26 +66,52 @@ function push(flat, name, value) {
   }
 }
 
+/** The pairs of headers that have some; null for a plain object. */
+function pairsOf(headers) {
+  // An HTTPMessage is iterated by its names, as Python's is: its pairs are its items.
+  if (typeof headers.items === 'function') return headers.items();
+  if (typeof headers[Symbol.iterator] === 'function') return headers;
+  return typeof headers.entries === 'function' ? headers.entries() : null;
+}
+
+function refuseHeaders(headers, hint = '') {
+  const wanted = 'headers must be an object, a Map, Headers or an iterable of pairs';
+  throw argumentError(`${wanted}, not ${typeName(headers)}${hint}`, 'ERR_INVALID_ARG_TYPE');
+}
+
+function refusePair(pair, index) {
+  const hint =
+    index === 0 && typeof pair === 'string'
+      ? ': a flat list of names and values has to be made pairs, [[name, value], …]'
+      : '';
+  throw argumentError(
+    `an iterable of headers must give pairs [name, value], and its element ${index} is ${Array.isArray(pair) ? `an array of ${pair.length}` : typeName(pair)}${hint}`,
+    'ERR_INVALID_ARG_TYPE',
+  );
+}
+
 /**
- * @param {object | Iterable<[string, unknown]> | null | undefined} headers a plain object, a Map, Headers, or any iterable
- *   of pairs. An array as a value makes a line for each element.
+ * @param {object | Iterable<[string, unknown]> | null | undefined} headers a plain object, a Map, Headers, an HTTPMessage, or
+ *   any iterable of pairs. An array as a value makes a line for each element.
  * @returns {string[]} name, value, …
+ * @throws {TypeError}
  */
 export function flatHeaders(headers) {
   const flat = [];
   if (headers === null || headers === undefined) return flat;
-  if (typeof headers !== 'object') {
-    throw argumentError(`headers must be an object or an iterable of pairs, not ${kindOf(headers)}`, 'ERR_INVALID_ARG_TYPE');
-  }
-  if (typeof headers[Symbol.iterator] === 'function') {
-    for (const pair of headers) {
-      if (!Array.isArray(pair) || pair.length !== 2) {
-        throw argumentError('an iterable of headers must give pairs [name, value]', 'ERR_INVALID_ARG_TYPE');
-      }
-      push(flat, pair[0], pair[1]);
-    }
+  if (typeof headers === 'string') refuseHeaders(headers, ': give { name: value }');
+  if (typeof headers !== 'object' || isBytes(headers)) refuseHeaders(headers);
+  const pairs = pairsOf(headers);
+  if (pairs === null) {
+    if (typeof headers.then === 'function') refuseHeaders(headers, ': await it first');
+    for (const name of Object.keys(headers)) push(flat, name, headers[name]);
     return flat;
   }
-  for (const name of Object.keys(headers)) push(flat, name, headers[name]);
+  let index = 0;
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || pair.length !== 2) refusePair(pair, index);
+    push(flat, pair[0], pair[1]);
+    index++;
+  }
   return flat;
 }

@@ -79,7 +79,7 @@ test('another 1xx is no leave to send', () =>
     },
   ));
 
-test('a final answer instead of a 100 leaves the body unsent, and its source untouched', () =>
+test('a final answer instead of a 100 leaves the body unsent, and its source is destroyed unread', () =>
   withServer(
     () => reply('no', { status: '417 Expectation Failed' }),
     async (server) => {
@@ -89,7 +89,8 @@ test('a final answer instead of a 100 leaves the body unsent, and its source unt
       const response = await connection.getresponse();
       assert.deepEqual([response.status, await response.text()], [417, 'no']);
       assert.equal(bodyOf(server), '');
-      assert.equal(source.destroyed, false);
+      assert.equal(source.destroyed, true);
+      assert.equal(source.readableDidRead, false);
       await connection.request('PUT', '/again', 'x', {}, { expect_continue: 5 });
       assert.equal((await connection.getresponse()).status, 417);
       assert.equal(server.connections(), 2); // what was announced did not come: the first one can't go on
