@@ -10,7 +10,7 @@ import {
   HOST_OTHER,
   WANT_WRITE,
 } from '../generated/errors.js';
-import { after } from './timers.js';
+import { after, cancel } from './timers.js';
 import { Transport } from './transport.js';
 
 const MAX_HANDLE = 0x7fffffff;
@@ -125,6 +125,6 @@ function limitConnecting(transport, timeout) {
   const { socket } = transport;
   const expire = () => transport.fail(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT', syscall: 'connect' }));
   const timer = after(timeout, expire);
-  const settle = () => clearTimeout(timer);
+  const settle = () => cancel(timer);
   socket.once('connect', settle).once('close', settle);
 }

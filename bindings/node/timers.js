@@ -1,19 +1,46 @@
 // SPDX-License-Identifier: MIT
+//
+// Time, as it was when this was imported: fake timers that a test puts in their place later don't stop the network.
 
-import { performance } from 'node:perf_hooks';
+const { performance, setTimeout, clearTimeout, setImmediate } = globalThis;
+const read = performance.now.bind(performance);
 
 /** The longest time that a timer of JavaScript can wait, in milliseconds. */
 const TIMER_MAX = 0x7fffffff;
 
+/** @returns {number} milliseconds, of a clock that never goes back */
+export function now() {
+  return read();
+}
+
 /**
- * Calls a function once, later. The timer keeps no process alive; clearTimeout ends it.
+ * Calls a function once, later. The timer keeps no process alive; `cancel` ends it.
  *
  * @param {number} milliseconds at most 24.8 days count
  * @param {() => void} run
- * @returns {NodeJS.Timeout}
+ * @returns {unknown}
  */
 export function after(milliseconds, run) {
-  return setTimeout(run, Math.min(milliseconds, TIMER_MAX)).unref();
+  const timer = setTimeout(run, Math.min(milliseconds, TIMER_MAX));
+  timer.unref?.(); // timers of jsdom are numbers
+  return timer;
+}
+
+/** @param {any} timer what `after` gave, or null */
+export function cancel(timer) {
+  if (timer !== null) clearTimeout(timer);
+}
+
+/** Calls a function when the event loop has taken what is there. @param {() => void} run */
+export function afterTurn(run) {
+  setImmediate(run);
+}
+
+/** @returns {Promise<void>} resolves when the event loop has taken what is there */
+export function turn() {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /**
@@ -21,10 +48,10 @@ export function after(milliseconds, run) {
  * all of them: thousands of operations a second begin to wait, and nearly none waits for long.
  *
  * @typedef {object} Watched
- * @property {number} due when, in milliseconds of performance.now(); Infinity while it is not watched
+ * @property {number} due when, in milliseconds of `now`; Infinity while it is not watched
  * @property {Watched | null} nextWatched
  * @property {Watched | null} previousWatched
- * @property {(now: number) => void} expire called when it is due: by then it is not watched any more
+ * @property {(time: number) => void} expire called when it is due: by then it is not watched any more
  */
 
 /** @type {Watched | null} */
@@ -36,10 +63,10 @@ let timerDue = Number.POSITIVE_INFINITY;
  * Calls `watched.expire` at a time, unless `unwatch` comes before.
  *
  * @param {Watched} watched
- * @param {number} due in milliseconds of performance.now()
- * @param {number} now
+ * @param {number} due in milliseconds of `now`
+ * @param {number} time it is
  */
-export function watch(watched, due, now) {
+export function watch(watched, due, time) {
   if (watched.due === Number.POSITIVE_INFINITY) {
     watched.previousWatched = null;
     watched.nextWatched = first;
@@ -47,7 +74,7 @@ export function watch(watched, due, now) {
     first = watched;
   }
   watched.due = due;
-  if (due < timerDue) arm(due, now);
+  if (due < timerDue) arm(due, time);
 }
 
 /** @param {Watched} watched */
@@ -63,31 +90,31 @@ export function unwatch(watched) {
   if (first === null) disarm();
 }
 
-function arm(due, now) {
-  if (timer !== null) clearTimeout(timer);
+function arm(due, time) {
+  cancel(timer);
   timerDue = due;
-  timer = after(due - now, look);
+  timer = after(due - time, look);
 }
 
 function disarm() {
-  clearTimeout(timer);
+  cancel(timer);
   timer = null;
   timerDue = Number.POSITIVE_INFINITY;
 }
 
 /** Calls those that are due, and waits for the others. */
 function look() {
-  const now = performance.now();
+  const time = now();
   const due = [];
   timer = null;
   timerDue = Number.POSITIVE_INFINITY;
-  for (let one = first; one !== null; one = one.nextWatched) if (one.due - now < 1) due.push(one);
+  for (let one = first; one !== null; one = one.nextWatched) if (one.due - time < 1) due.push(one);
   for (const one of due) {
     if (one.due === Number.POSITIVE_INFINITY) continue; // what was called before has ended it
     unwatch(one);
-    one.expire(now);
+    one.expire(time);
   }
   let next = Number.POSITIVE_INFINITY;
   for (let one = first; one !== null; one = one.nextWatched) next = Math.min(next, one.due);
-  if (next < timerDue) arm(next, now);
+  if (next < timerDue) arm(next, time);
 }

@@ -3,9 +3,11 @@
 // One stream of bytes to a peer: a net.Socket of our own, or any Duplex that a caller brings.
 //
 // A socket of our own is read with `onread` and a buffer function: the kernel writes into the region of the guest's
-// memory that a receive left pending, or into a view that a reader offers, with no Readable in between. Whenever neither
-// is at hand (the guest has no room, the socket is paused, the transport has changed its owner) a spare buffer is handed
-// out instead, and what lands there is queued. A buffer that was handed out is the kernel's until the next callback.
+// memory that a receive left pending, or into a block that a reader offers, with no Readable in between. A block is memory
+// of ours, which nobody else has seen yet: a caller's own could be transferred, shrunk or collected while the kernel still
+// writes to where it was. Whenever neither is at hand (the guest has no room, the socket is paused, the transport has
+// changed its owner) a spare buffer is handed out instead, and what lands there is queued. A buffer that was handed out is
+// the kernel's until the next callback, and is held on to until then.
 //
 // A TLS socket that is made by `connect` is read the same way: then it is OpenSSL that fills the buffers, a record at a
 // time, also after the socket was paused. As every read asks for its buffer, none is filled twice. Where TLS goes around a
@@ -15,7 +17,7 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import { UnknownProtocol } from '../../js/errors.js';
+import { delayWriteErrors } from './late.js';
 import {
   HOST_ABORTED,
   HOST_BUSY,
@@ -69,6 +71,22 @@ function handshakeCode(error) {
   return protocol ? HOST_TLS_HANDSHAKE : HOST_TLS_VERIFY;
 }
 
+/** Addresses are not told to a server (RFC 6066 section 3), nor what looks them up: a name does not end in a number. */
+function isAddress(name) {
+  return net.isIP(name) !== 0 || /(?:^|\.)(?:\d+|0x[\da-f]*)$/i.test(name);
+}
+
+/** What a `checkServerIdentity` has said: undefined when it is content, else an error. @throws for what is no verdict */
+function verdictOf(verdict) {
+  if (!verdict) return undefined;
+  if (typeof verdict.message === 'string') return verdict;
+  if (typeof verdict.then === 'function') {
+    verdict.then(undefined, () => {}); // its failure is told by the error below
+    throw new TypeError('checkServerIdentity must return an Error or undefined at once, and not a promise');
+  }
+  throw new TypeError(`checkServerIdentity must return an Error or undefined, not a ${typeof verdict}`);
+}
+
 /**
  * @typedef {object} Secured
  * @property {import('node:tls').ConnectionOptions} settings
@@ -88,7 +106,7 @@ function handshakeCode(error) {
 
 /**
  * @callback Offer
- * @returns {Uint8Array | null} memory to read into instead of the guest's, or null
+ * @returns {Uint8Array | null} a block of ours to read into instead of the guest's memory, or null
  */
 
 export class Transport {
@@ -115,12 +133,17 @@ export class Transport {
   error;
   bytesReceived = 0;
   bytesSent = 0;
+  /** Is what is written looked after until the system has it? Then `holding` tells of it, and `ondrain` when it is over. */
+  counting = false;
   /** Of TLS, once it is there. @type {Security | null} */
   security = null;
   /** Set while the owner is not the last one: the guest's memory is not handed out then, as it will be given back. */
   passing = false;
-  /** At most so many bytes are read into the guest's memory at once: set by `offer`. */
-  lead = Number.POSITIVE_INFINITY;
+  /**
+   * Is it sure that all that has come was seen? Not when the last read filled its buffer, so that the kernel can have more,
+   * nor when the bytes came by way of a stream or of TLS, which hands out what it has piece by piece.
+   */
+  settled = true;
 
   #guest = null; // the guest's memory …
   #pending = 0; // … where a receive is pending: its address …
@@ -137,12 +160,18 @@ export class Transport {
   #paused = false;
   #handshake = 1; // what startTls answers next: 1 is for "begin one"
   #own; // read by onread
+  #made; // by us
+  #plain = false; // read straight from the kernel
+  #held = 0; // writes that the socket has not done with
+  #patient = false; // do errors of writes wait for what is there?
   #released = false;
   #freed = null;
+  #resting = false; // does the socket keep the process from ending?
 
   /** @param {import('node:stream').Duplex} socket @param {boolean} own was it made by `connect`? */
   constructor(socket, own) {
     this.#own = own;
+    this.#made = own;
     if (socket !== undefined) this.#adopt(socket);
   }
 
@@ -159,6 +188,7 @@ export class Transport {
     const onread = { buffer: () => transport.#nextBuffer(), callback: (length) => transport.#read(length) };
     const all = { allowHalfOpen: true, noDelay: true, ...options, onread };
     if (secured === undefined) {
+      transport.#plain = true;
       transport.#adopt(net.connect(all));
     } else {
       transport.secured = secured;
@@ -208,6 +238,7 @@ export class Transport {
     this.#pendingLength = 0;
     this.#handshake = WANT_READ;
     this.#own = false;
+    this.#plain = false;
     try {
       this.#adopt(this.#connectTls({ socket: inner }, name, http1));
     } catch (error) {
@@ -218,16 +249,45 @@ export class Transport {
     return WANT_READ;
   }
 
+  /**
+   * TLS with a peer. Whether it is verified is said here, as the environment would say it otherwise; and the name that is
+   * verified is the one that was asked for, also where the socket is connected to an address or a path.
+   */
   #connectTls(options, name, http1) {
     const { settings, onsession } = this.secured;
-    const socket = tls.connect({
-      servername: net.isIP(name) === 0 ? name : '',
-      ...(http1 ? { ALPNProtocols: ALPN } : null),
+    const { servername, ALPNProtocols, checkServerIdentity, pskCallback } = settings;
+    const wanted = servername || name;
+    let socket;
+    // Nobody would catch there what a hook throws: it is what the connection fails with.
+    const guarded = (hook, answerOf) => {
+      try {
+        return hook();
+      } catch (thrown) {
+        const isError = typeof thrown === 'object' && thrown !== null;
+        const error = isError ? thrown : new Error('a hook of TLS has thrown what is no error', { cause: thrown });
+        if (socket === undefined) process.nextTick(() => socket?.destroy(error));
+        else socket.destroy(error);
+        return answerOf(error);
+      }
+    };
+    const check = checkServerIdentity ?? tls.checkServerIdentity;
+    const hooks = {
+      checkServerIdentity: (_name, certificate) => guarded(() => verdictOf(check(wanted, certificate)), (error) => error),
+    };
+    if (pskCallback) hooks.pskCallback = (hint) => guarded(() => pskCallback(hint), () => null);
+    socket = tls.connect({
       ...settings,
+      ...hooks,
+      servername: isAddress(wanted) ? '' : wanted,
+      ALPNProtocols: ALPNProtocols ?? (http1 ? ALPN : undefined),
+      rejectUnauthorized: settings.rejectUnauthorized !== false,
       host: name,
       ...options,
     });
-    socket.once('secureConnect', () => this.#secured(socket, http1));
+    delayWriteErrors(socket);
+    socket.once('secureConnect', () => {
+      if (!socket.destroyed) this.#secured(socket, http1);
+    });
     socket.on('session', onsession);
     return socket;
   }
@@ -235,9 +295,8 @@ export class Transport {
   #secured(socket, http1) {
     const alpn = socket.alpnProtocol || null;
     if (http1 && alpn !== null && alpn !== 'http/1.1') {
-      const error = new UnknownProtocol(alpn);
-      error.message = `the server speaks ${alpn}, which it picked by ALPN, and not http/1.1`;
-      socket.destroy(error);
+      const error = new Error(`the server speaks ${alpn}, which it picked by ALPN, and not http/1.1`);
+      socket.destroy(Object.assign(error, { code: 'ERR_HTTP_UNKNOWN_PROTOCOL', version: alpn }));
       return;
     }
     this.security = {
@@ -257,6 +316,7 @@ export class Transport {
    * @param {() => void} freed called once the kernel can't write into the guest's memory any more
    */
   release(freed) {
+    this.rest(false);
     const socket = this.#leave();
     for (const bytes of this.#queue.splice(0)) {
       if (this.#own) socket.push(bytes);
@@ -270,6 +330,9 @@ export class Transport {
       socket.once('close', () => this.#free());
     }
     this.#released = true;
+    if (!this.#made) return;
+    socket.allowHalfOpen = false; // as net.connect makes it
+    if (this.#ended && !socket.destroyed) socket.end();
   }
 
   #free() {
@@ -298,6 +361,24 @@ export class Transport {
     return this.socket.writableNeedDrain && !this.socket.writableCorked;
   }
 
+  /** Does the socket still hold bytes that were written as held? */
+  get holding() {
+    return this.#held > 0;
+  }
+
+  /** Bytes that the system, or the Duplex, has taken. */
+  get bytesTaken() {
+    return Math.max(0, this.bytesSent - (this.socket.writableLength ?? 0));
+  }
+
+  /** Lets the process end while nothing else keeps it, or not. A caller's own Duplex is left as it is. @param {boolean} resting */
+  rest(resting) {
+    if (resting === this.#resting || !this.#made) return;
+    this.#resting = resting;
+    if (resting) this.socket.unref();
+    else this.socket.ref();
+  }
+
   /** Would a receive find something? */
   get readable() {
     return this.#arrived > 0 || this.#queue.length > 0 || this.#ended || this.failure !== undefined;
@@ -306,11 +387,22 @@ export class Transport {
   /**
    * @param {string | Uint8Array} data
    * @param {BufferEncoding} [encoding] of a string
-   * @returns {boolean} false when the socket asks to wait for `ondrain`
    */
   write(data, encoding) {
     this.bytesSent += data.length;
-    return this.socket.write(data, encoding);
+    if (this.counting) {
+      this.#held++;
+      this.socket.write(data, encoding, this.#onwritten);
+    } else {
+      this.socket.write(data, encoding);
+    }
+  }
+
+  /** A body is going to be written: an answer that comes before the reset of a peer that refuses it is to be read. */
+  expectAnswer() {
+    if (!this.#plain || this.#patient) return;
+    this.#patient = true;
+    delayWriteErrors(this.socket);
   }
 
   /** porthole_host_recv. @param {Buffer} guest @param {number} address @param {number} capacity */
@@ -372,7 +464,7 @@ export class Transport {
 
   #viewOfRegion() {
     const address = this.#pending;
-    const length = Math.min(this.#pendingLength, this.lead);
+    const length = this.#pendingLength;
     if (this.#regionAddress !== address || this.#region?.length !== length) {
       const other = this.#otherRegion;
       const found = this.#otherAddress === address && other?.length === length;
@@ -403,6 +495,7 @@ export class Transport {
   /** After each read. @returns {boolean} go on reading? */
   #read(length) {
     this.bytesReceived += length;
+    this.settled = this.#plain && length < this.#handed.length;
     if (this.#released) {
       const bytes = Buffer.from(this.#handed.subarray(0, length));
       this.#free();
@@ -437,6 +530,7 @@ export class Transport {
     const bytes = this.#bytesOf(chunk);
     if (bytes === null || bytes.length === 0) return;
     this.bytesReceived += bytes.length;
+    this.settled = false;
     this.#queue.push(bytes);
     this.onreadable();
   };
@@ -465,4 +559,9 @@ export class Transport {
   };
 
   #ondrain = () => this.ondrain();
+
+  #onwritten = () => {
+    this.#held--;
+    if (this.#held === 0) this.ondrain();
+  };
 }

@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // HTTPConnection: Python's http.client.HTTPConnection over Node's sockets.
+//
+// What is whose: the channel that requests are staged on next (`#channel`), the exchange that was begun last (`#exchange`),
+// its response as long as it can be open (`#response`), an attempt to connect (`#opening`), a request that waits for an
+// upload before it (`#held`). All channels that are open, those of responses that close them included, are in `#channels`.
 
-import { performance } from 'node:perf_hooks';
+import { now, turn } from '../../bindings/node/timers.js';
 import { Transport } from '../../bindings/node/transport.js';
-import { describeBody } from '../request/body.js';
-import { Channel } from '../engine/channel.js';
-import { HTTP_PORT } from './constants.js';
-import { checkLimits, listFields } from '../../bindings/wasm/core.js';
-import { print, reprBytes, reprText } from '../watch/debug.js';
-import * as diagnostics from '../watch/diagnostics.js';
-import { isDuplex } from '../engine/dial.js';
-import {
-  argumentError,
-  CannotSendHeader,
-  CannotSendRequest,
-  HTTPException,
-  ImproperConnectionState,
-  NotConnected,
-  RemoteDisconnected,
-  ResponseNotReady,
-  TimeoutError,
-} from '../errors.js';
-import { establish } from '../engine/opening.js';
-import { abortedOf, Exchange } from '../request/exchange.js';
+import { listFields } from '../../bindings/wasm/fields.js';
 import {
   BODY_NONE,
   BODY_UNKNOWN,
-  DEFAULT_HEADERS,
   ENCODE_CHUNKED,
   EXPECT_CONTINUE,
   HAS_BODY,
@@ -40,33 +24,42 @@ import {
   REQUEST_STARTED,
   SKIP_ACCEPT_ENCODING,
   SKIP_HOST,
-  VIEW_FIELDS,
-  VIEW_STATE,
-  VIEW_STATUS,
-  VIEW_TRAILER_LENGTH,
 } from '../../bindings/generated/abi.js';
-import { flatHeaders, headerName, headerText, kindOf } from '../request/headers.js';
-import { HTTPMessage } from './message.js';
+import { Channel } from '../engine/channel.js';
+import { isDuplex } from '../engine/dial.js';
+import { Opening } from '../engine/opening.js';
+import { Outflow } from '../engine/outflow.js';
+import { abortedOf, onAbort, reasonOf } from '../engine/signals.js';
+import { stageConnect } from '../engine/tunnel.js';
 import {
-  asciiHost,
-  checkCount,
-  checkExpect,
-  checkFunction,
-  checkObject,
-  checkPath,
-  checkSeconds,
-  checkSignal,
-  checkSourceAddress,
-  checkTimeouts,
-  checkTrailers,
-  hostAndPort,
-} from '../request/options.js';
-import { HTTPResponse } from './response.js';
-import { addHint, checkContext, settingsOf } from './context.js';
-import { drained, eachPiece, flush, sendBody, sendPiece, sendRaw } from '../engine/outflow.js';
+  argumentError,
+  CannotSendHeader,
+  CannotSendRequest,
+  coreError,
+  ImproperConnectionState,
+  kindOf,
+  NotConnected,
+  RemoteDisconnected,
+  ResponseNotReady,
+  stateError,
+  TimeoutError,
+} from '../errors.js';
+import { refused } from '../refusal.js';
+import { describeBody } from '../request/body.js';
+import { Exchange } from '../request/exchange.js';
+import { flatHeaders, headerName, headerText } from '../request/headers.js';
+import { asciiHost, checkExpect, checkOptions, checkSeconds, checkSignal, checkTrailers, hostAndPort, NO_OPTIONS, TAKES } from '../request/options.js';
+import { print, reprBytes, reprText } from '../watch/debug.js';
+import { describe } from '../watch/describe.js';
+import * as diagnostics from '../watch/diagnostics.js';
+import { HTTP_PORT } from './constants.js';
+import { peerName, settingsOf } from './context.js';
+import { HTTPMessage } from './message.js';
+import { HTTPResponse, sourceOf } from './response.js';
+import { Settings, termsOf } from './settings.js';
+import { informer, overridesSteps, requestBySteps, sendBySteps } from './steps.js';
 
 const DONE = Promise.resolve();
-const NO_OPTIONS = Object.freeze({});
 const NO_FIELDS = Object.freeze([]);
 const STATES = ['Idle', 'Request-started', 'Request-sent'];
 /** A kept-alive connection that rested longer than this many milliseconds is looked at before it is used again. */
@@ -79,36 +72,35 @@ export const SECURED = Symbol('porthole.secured');
 const STALE = Symbol('stale');
 
 /** Closes what belongs to connections that nobody holds any more. */
-const abandoned = new FinalizationRegistry((held) => held.channel?.close());
-
-/** The options of a constructor, which may take the place of the port. */
-export function optionsOf(port, options) {
-  return checkObject('options', options ?? (port !== null && typeof port === 'object' ? port : null));
-}
+const abandoned = new FinalizationRegistry((channels) => {
+  for (const channel of [...channels]) channel.close();
+});
 
 /** A connection to a server, over which requests are made one after the other. */
-export class HTTPConnection {
+export class HTTPConnection extends Settings {
   /** The port that Host leaves out, and that is used when none is given. */
   static default_port = HTTP_PORT;
+  /** Above 0 what is sent and received is printed to stdout. */
+  static debuglevel = 0;
+  /** Is a closed connection opened by what is sent? */
+  static auto_open = 1;
+  /** The class of the responses. */
+  static response_class = HTTPResponse;
+  static [TAKES] = 'HTTPConnection';
 
   #channel = null;
-  #held = { channel: null };
-  #exchange = null; // the request that was begun last
-  #response = null; // the last one, as long as it can be open
-  #opening = null; // the attempt to connect, as a promise
-  #connecting = null; // how to end an attempt to connect
-  #closings = 0; // how often the channel was closed
-  #sending = null; // settled when the last send() is over
+  #channels = new Set();
+  #exchange = null;
+  #response = null;
+  #opening = null; // { attempt, done, reason }
+  #held = null; // { reject, done }
   #progress = null; // the exchange that connects
+  #sending = null; // settled when the last send() is over
+  #stepping = null; // the exchange whose steps are overridden, while they are called
   #tunnel = null;
   #tunnelResponse = null;
   #proxyHeaders = null;
   #security = null; // what TLS agreed on
-  #timeout;
-  #timeouts;
-  #signal;
-  #limits;
-  #waits = null; // what follows from the three before the limits
 
   /**
    * @param {string} host a name or an address; the port can follow a colon
@@ -116,83 +108,8 @@ export class HTTPConnection {
    * @param {object} [options] see the manual
    */
   constructor(host, port = null, options = undefined) {
-    const settings = optionsOf(port, options);
-    const number = settings === port ? null : port;
-    this.default_port = new.target.default_port ?? HTTP_PORT;
-    const split = hostAndPort(host, number, this.default_port);
-    this.host = split.host;
-    this.port = split.port;
-    this.timeout = settings.timeout;
-    this.timeouts = settings.timeouts;
-    this.deadline = checkSeconds('deadline', settings.deadline);
-    this.signal = settings.signal;
-    this.limits = settings.limits;
-    if (settings.limits?.headers === undefined) this.max_response_headers = settings.max_response_headers;
-    this.source_address = checkSourceAddress(settings.source_address);
-    this.socket_path = checkPath(settings.socket_path);
-    this.proxy_context = checkContext(settings.proxy_context, 'proxy_context');
-    this.blocksize = checkCount('blocksize', settings.blocksize ?? 16384, 1);
-    this.retry_stale = checkCount('retry_stale', Number(settings.retry_stale ?? 0), 0);
-    this.create_connection = checkFunction('create_connection', settings.create_connection);
-    this.lookup = checkFunction('lookup', settings.lookup);
-    this.on_informational = checkFunction('on_informational', settings.on_informational);
-    this.debuglevel = 0;
-    this.auto_open = 1;
-    this.response_class = HTTPResponse;
-    /** How many requests were sent. */
-    this.request_count = 0;
-    abandoned.register(this, this.#held);
-  }
-
-  // ---- options that more follows from ----
-
-  /** Seconds that an operation may wait with nothing moving, or null. */
-  get timeout() {
-    return this.#timeout;
-  }
-
-  set timeout(seconds) {
-    this.#timeout = checkSeconds('timeout', seconds);
-    this.#waits = null;
-  }
-
-  /** Seconds by what is waited for, over `timeout`: a frozen object. */
-  get timeouts() {
-    return this.#timeouts;
-  }
-
-  set timeouts(timeouts) {
-    this.#timeouts = checkTimeouts(timeouts);
-    this.#waits = null;
-  }
-
-  /** Ends every operation when it is aborted. */
-  get signal() {
-    return this.#signal;
-  }
-
-  set signal(signal) {
-    this.#signal = checkSignal(signal);
-    this.#waits = null;
-  }
-
-  /** What a peer may make us keep: a frozen object with all limits. Counts from the next connection on. */
-  get limits() {
-    return this.#limits;
-  }
-
-  set limits(limits) {
-    this.#limits = checkLimits(limits);
-  }
-
-  /** How many header lines a response may have: the limit `headers`. */
-  get max_response_headers() {
-    return this.#limits.headers;
-  }
-
-  set max_response_headers(count) {
-    const headers = checkCount('max_response_headers', count ?? DEFAULT_HEADERS, 0);
-    this.#limits = checkLimits({ ...this.#limits, headers });
+    super(host, port, options);
+    abandoned.register(this, this.#channels);
   }
 
   // ---- the connection ----
@@ -205,13 +122,12 @@ export class HTTPConnection {
   /** Uses a connected Duplex; null forgets the one in use without closing it. */
   set sock(socket) {
     if (socket === this.sock) return;
-    const staged = this.#channel?.transport === null ? this.#channel : null;
-    if (this.#channel !== null && staged === null) this.#release();
-    if (socket === null || socket === undefined) return;
-    if (!isDuplex(socket)) {
+    const given = socket !== null && socket !== undefined;
+    if (given && !isDuplex(socket)) {
       throw argumentError(`sock must be a Duplex, not ${kindOf(socket)}`, 'ERR_INVALID_ARG_TYPE');
     }
-    this.#attach(new Transport(socket, false));
+    if (this.sock !== null) this.#giveAway();
+    if (given) this.#attach(new Transport(socket, false));
   }
 
   /** Above 0 what is sent and received is printed to stdout, as Python does it. @param {number} level */
@@ -236,7 +152,7 @@ export class HTTPConnection {
     const tunnel = { ...split, headers: flatHeaders(headers) };
     const trial = new Channel(null);
     try {
-      trial.core.tunnel(asciiHost(tunnel.host), tunnel.port, tunnel.headers);
+      stageConnect(trial.core, { ...tunnel, host: asciiHost(tunnel.host) });
     } finally {
       trial.close();
     }
@@ -269,43 +185,40 @@ export class HTTPConnection {
    */
   connect() {
     if (this.#opening === null) {
-      const opening = this.#open().finally(() => {
-        if (this.#opening === opening) this.#opening = null;
-      });
+      if (this.sock !== null) this.close();
+      const opening = { attempt: null, reason: null, done: null };
       this.#opening = opening;
+      opening.done = this.#open(opening);
     }
-    return this.#opening;
+    return this.#opening?.done ?? DONE;
   }
 
-  async #open() {
-    if (this.sock !== null) this.close();
-    const progress = this.#progress ?? { phase: 'connect', failed: false, lookup: null, connect: null, tls: null };
-    this.#progress = null;
-    const closings = this.#closings;
-    let plan;
+  async #open(opening) {
+    await null; // so that what connect() gives is known before this ends
+    const progress = this.#progress ?? { phase: 'connect', lookup: null, connect: null, tls: null };
     let transport;
+    let plan;
     try {
-      plan = this.#plan(progress.waits ?? this.#waitsFor(null));
-      transport = await establish(plan, progress, (cancel) => {
-        this.#connecting = cancel;
-      });
+      if (opening.reason !== null) throw opening.reason;
+      plan = this.#plan(progress);
+      opening.attempt = new Opening(plan, progress);
+      transport = await opening.attempt.transport;
     } catch (error) {
-      const described = this.#described(error, null, progress.phase, progress.failed);
+      const described = this.#described(error, null, progress.phase, opening.attempt?.failed);
       if (progress !== this.#exchange) this.#tell(described, null); // or the request that connects does
       throw described;
+    } finally {
+      if (this.#opening === opening) this.#opening = null;
     }
-    if (closings !== this.#closings) {
-      transport.destroy();
-      throw new NotConnected('the connection was closed');
-    }
-    if (this.sock !== null) {
-      transport.destroy(); // the caller has brought one meanwhile
+    if (opening.reason !== null || this.sock !== null) {
+      transport.destroy(); // it was closed meanwhile, or the caller has brought another socket
+      if (opening.reason !== null) throw opening.reason;
       return;
     }
     const { security } = transport;
     if (security !== null && plan.peer !== undefined) security.certificate = plan.peer.recall(security.certificate);
-    this.#attach(transport);
     this.#security = security;
+    this.#attach(transport);
     if (diagnostics.opened.hasSubscribers) {
       diagnostics.opened.publish({ connection: this, socket: transport.socket, tls: security });
     }
@@ -313,13 +226,28 @@ export class HTTPConnection {
 
   /** Closes the connection. Safe at any time; what is pending rejects with `NotConnected`. */
   close() {
-    this.#connecting?.(new NotConnected('the connection was closed'));
-    this.#opening = null;
+    const error = new NotConnected('the connection was closed');
+    this.#endOpening(error);
+    this.#held?.reject(error);
     const response = this.#response;
     this.#response = null;
     this.#security = null;
-    this.#drop();
+    this.#channel = null;
+    for (const channel of [...this.#channels]) channel.close(error);
+    if (this.#exchange !== null) {
+      this.#exchange.finish();
+      if (this.#exchange.channel !== null) this.#exchange.channel.untold = false;
+    }
     response?.close();
+  }
+
+  /** Ends the attempt to connect, if there is one. */
+  #endOpening(error) {
+    const opening = this.#opening;
+    if (opening === null) return;
+    this.#opening = null;
+    opening.reason = error;
+    opening.attempt?.cancel(error);
   }
 
   /**
@@ -336,12 +264,20 @@ export class HTTPConnection {
     if (channel === null || channel.transport === null || channel.failed || !(switched || inTunnel)) {
       throw new ImproperConnectionState('there is nothing to detach: it takes a response of 101, or a tunnel at rest');
     }
-    const { socket } = channel.transport;
-    const head = channel.takeRaw();
-    this.#response?.close();
+    return this.#giveAway();
+  }
+
+  /** Gives the channel's socket to somebody else. */
+  #giveAway() {
+    const channel = this.#channel;
+    const response = this.#response;
+    this.#channel = null;
     this.#response = null;
-    this.#release();
-    return { socket, head };
+    this.#security = null;
+    this.#exchange?.finish();
+    const given = channel.giveAway();
+    response?.close();
+    return given;
   }
 
   async [Symbol.asyncDispose]() {
@@ -361,24 +297,62 @@ export class HTTPConnection {
    * @returns {Promise<void>} when everything is handed to the socket, or the server has answered
    */
   request(method, url, body = null, headers = NO_OPTIONS, options = NO_OPTIONS) {
-    let described;
-    let exchange;
+    let described = null;
     try {
       described = describeBody(body, this.blocksize);
       const fields = headers === NO_OPTIONS ? NO_FIELDS : flatHeaders(headers);
+      const given = checkOptions('request', options);
       this.#checkOpenable();
-      exchange = this.#start(method, url, options);
-      if (described.repeatable) exchange.replay = described;
+      const exchange = this.#begin(method, url, given);
       exchange.fields = fields;
-      exchange.kind = described.kind;
-      exchange.size = described.size;
-      if (options !== NO_OPTIONS) exchange.flags = this.#optionsOfRequest(exchange, described, options);
-      this.#stage(exchange);
+      if (given !== NO_OPTIONS) this.#optionsOfRequest(exchange, given);
+      if (overridesSteps(this, HTTPConnection)) {
+        return this.#guarded(described, () => this.#bySteps(exchange, body, described, given));
+      }
+      if (described.prepare !== null || this.#uploading) {
+        return this.#guarded(described, () => this.#later(exchange, described, () => this.#go(exchange, described, given)));
+      }
+      return this.#go(exchange, described, given);
     } catch (error) {
+      described?.discard(error);
       return Promise.reject(error);
     }
-    if (described.kind === BODY_NONE && this.#ready(exchange.started)) return this.#flush(exchange);
-    return this.#queued(this.#send(exchange, described));
+  }
+
+  /** Lets go of a body when what it was for fails. */
+  #guarded(body, run) {
+    return run().catch((error) => {
+      body.discard(error);
+      throw error;
+    });
+  }
+
+  /** Stages a request, and sends it. */
+  #go(exchange, body, options) {
+    if (body.repeatable) exchange.replay = body;
+    exchange.kind = body.kind;
+    exchange.size = body.size;
+    exchange.flags = flagsOf(exchange, body, options);
+    this.#checkTrailers(exchange);
+    this.#stage(exchange);
+    if (body.kind === BODY_NONE && this.#ready(exchange.started)) return this.#flush(exchange, body);
+    return this.#queued(this.#send(exchange, body));
+  }
+
+  /** Takes the options of a request into account. */
+  #optionsOfRequest(exchange, { expect_continue, trailers }) {
+    exchange.expect = checkExpect(expect_continue);
+    exchange.trailers = checkTrailers(trailers);
+    if (exchange.trailers !== null && typeof exchange.trailers !== 'function') {
+      exchange.trailers = flatHeaders(exchange.trailers);
+    }
+  }
+
+  #checkTrailers({ trailers }) {
+    if (trailers === null || typeof trailers === 'function') return;
+    const { core } = this.#useChannel();
+    const error = core.checkTrailers(trailers);
+    if (error !== 0) throw refused(error, { headers: trailers, index: core.refused, limit: core.limit });
   }
 
   /** What send() has to wait for. */
@@ -390,23 +364,57 @@ export class HTTPConnection {
     return promise;
   }
 
-  /** Takes the options of a request into account. @returns {number} flags */
-  #optionsOfRequest(exchange, body, options) {
-    const { encode_chunked, expect_continue, trailers } = checkObject('options', options);
-    let flags = encode_chunked ? ENCODE_CHUNKED : 0;
-    const empty = body.kind === BODY_NONE || (body.kind !== BODY_UNKNOWN && body.size === 0);
-    exchange.expect = empty ? null : checkExpect(expect_continue);
-    if (exchange.expect !== null) flags |= EXPECT_CONTINUE;
-    exchange.trailers = checkTrailers(trailers);
-    if (exchange.trailers !== null) {
-      flags |= HAS_TRAILERS;
-      if (typeof exchange.trailers !== 'function') {
-        exchange.trailers = flatHeaders(exchange.trailers);
-        this.#useChannel().core.checkTrailers(exchange.trailers);
-      }
-    }
-    return flags;
+  // ---- requests that have to wait ----
+
+  /** Is a body being sent whose request is done? */
+  get #uploading() {
+    const outflow = this.#exchange?.outflow;
+    return outflow !== null && outflow !== undefined && !outflow.over;
   }
+
+  /** Goes on once the upload before is over, and what has to be known of the body is. */
+  async #later(exchange, body, go) {
+    const held = { reject: null, done: null };
+    const ended = new Promise((_resolve, reject) => {
+      held.reject = reject;
+    });
+    ended.catch(() => {});
+    const offs = exchange.signals.map((signal) => onAbort(signal, () => held.reject(reasonOf(signal))));
+    this.#held = held;
+    held.done = Promise.race([ended, this.#prepared(exchange, body)]);
+    if (exchange.deadline !== null) this.#limit(exchange);
+    try {
+      await held.done;
+    } catch (error) {
+      exchange.finish();
+      throw error;
+    } finally {
+      for (const off of offs) off();
+      if (this.#held === held) this.#held = null;
+    }
+    return go();
+  }
+
+  async #prepared(exchange, body) {
+    const before = this.#exchange;
+    if (this.#uploading) {
+      const { channel, outflow } = before;
+      const step = () => (outflow.over ? true : undefined);
+      await channel.waiting.until('send', exchange.seconds('send'), [], step);
+      this.#raiseUntold();
+    }
+    await body.prepare?.();
+  }
+
+  /** Raises what failed an upload, when nobody was told. */
+  #raiseUntold() {
+    const channel = this.#exchange?.channel;
+    if (!channel?.untold) return;
+    channel.untold = false;
+    throw this.#described(channel.uploadError, channel, 'send', true);
+  }
+
+  // ---- requests step by step ----
 
   /**
    * Begins a request: the first of the three steps that `request` is made of.
@@ -416,9 +424,18 @@ export class HTTPConnection {
    * @param {{skip_host?: boolean, skip_accept_encoding?: boolean}} [options]
    */
   putrequest(method, url, options = NO_OPTIONS) {
-    const flags = (options?.skip_host ? SKIP_HOST : 0) | (options?.skip_accept_encoding ? SKIP_ACCEPT_ENCODING : 0);
-    const exchange = this.#start(method, url, NO_OPTIONS);
-    exchange.steps = [(core) => core.putrequest(method, url, flags)];
+    const { skip_host, skip_accept_encoding } = checkOptions('putrequest', options);
+    const flags = (skip_host ? SKIP_HOST : 0) | (skip_accept_encoding ? SKIP_ACCEPT_ENCODING : 0);
+    const exchange = this.#stepping ?? this.#begin(method, url, NO_OPTIONS);
+    if (this.#uploading) throw stateError(CannotSendRequest, 'Request-sent', 'the body before is being sent: read the response');
+    exchange.method = method;
+    exchange.url = url;
+    exchange.steps = [
+      (core) => {
+        const error = core.putrequest(method, url, flags);
+        if (error !== 0) throw exchange.refusal(error, core, NO_FIELDS);
+      },
+    ];
     this.#stage(exchange);
   }
 
@@ -429,10 +446,14 @@ export class HTTPConnection {
    * @param {...unknown} values
    */
   putheader(name, ...values) {
-    if (this.#state !== REQUEST_STARTED) throw new CannotSendHeader(STATES[this.#state]);
+    if (this.#state !== REQUEST_STARTED) throw stateError(CannotSendHeader, STATES[this.#state]);
     const text = headerName(name);
     const texts = values.map((value) => headerText(value, text));
-    this.#addStep(this.#exchange, (core) => core.putheader(text, texts));
+    const exchange = this.#exchange;
+    this.#addStep(exchange, (core) => {
+      const error = core.putheader(text, texts);
+      if (error !== 0) throw exchange.refusal(error, core, texts.flatMap((value) => [text, value]));
+    });
   }
 
   /**
@@ -444,20 +465,63 @@ export class HTTPConnection {
    */
   endheaders(message_body = null, options = NO_OPTIONS) {
     const exchange = this.#exchange;
-    let described;
+    const stepping = this.#stepping;
+    let described = null;
     try {
-      if (this.#state !== REQUEST_STARTED) throw new CannotSendHeader(STATES[this.#state]);
-      described = describeBody(message_body, this.blocksize);
+      const given = checkOptions('endheaders', options);
+      if (this.#state !== REQUEST_STARTED) throw stateError(CannotSendHeader, STATES[this.#state]);
+      described = stepping !== null && stepping.given === message_body ? stepping.body : describeBody(message_body, this.blocksize);
       this.#checkOpenable();
-      if (this.#isSpent) this.#restage(exchange); // the server has ended it, or spoke unasked
-      const flags = (options?.encode_chunked ? ENCODE_CHUNKED : 0) | (described.kind === BODY_NONE ? 0 : HAS_BODY);
-      this.#addStep(exchange, (core) => core.endheaders(described.kind, described.size, flags));
-      if (described.repeatable) exchange.replay = described;
+      const go = () => this.#endHeaders(exchange, described, given);
+      if (described.prepare === null || stepping !== null) return go();
+      return this.#guarded(described, () => this.#later(exchange, described, go));
     } catch (error) {
+      described?.discard(error);
       return Promise.reject(error);
     }
-    if (described.kind === BODY_NONE && this.#ready(performance.now())) return this.#flush(exchange);
-    return this.#queued(this.#send(exchange, described));
+  }
+
+  #endHeaders(exchange, body, { encode_chunked }) {
+    if (this.#isSpent) this.#restage(exchange); // the server has ended it, or spoke unasked
+    const flags = (encode_chunked ? ENCODE_CHUNKED : 0) | (body.kind === BODY_NONE ? 0 : HAS_BODY) | (exchange.trailers === null ? 0 : HAS_TRAILERS);
+    this.#addStep(exchange, (core) => {
+      const error = core.endheaders(body.kind, body.size, flags);
+      if (error !== 0) throw exchange.refusal(error, core, NO_FIELDS);
+    });
+    if (this.send !== HTTPConnection.prototype.send) return this.#queued(this.#sendSteps(exchange, body));
+    if (body.repeatable) exchange.replay = body;
+    if (body.kind === BODY_NONE && this.#ready(now())) return this.#flush(exchange, body);
+    return this.#queued(this.#send(exchange, body));
+  }
+
+  /** request() by the steps that a subclass overrides, in CPython's order. */
+  async #bySteps(exchange, body, described, options) {
+    const go = async () => {
+      const stepping = Object.assign(exchange, { given: null, body: described });
+      this.#stepping = stepping;
+      try {
+        await requestBySteps(this, exchange, body, described, options);
+      } finally {
+        if (this.#stepping === stepping) this.#stepping = null;
+      }
+    };
+    if (described.prepare !== null || this.#uploading) return this.#later(exchange, described, go);
+    return go();
+  }
+
+  /** Sends what is staged, and the body, by an overridden send(). */
+  async #sendSteps(exchange, body) {
+    exchange.replay = null;
+    this.#stepping = exchange;
+    try {
+      await sendBySteps(this, exchange, body);
+      this.#departed(exchange.channel, exchange);
+    } catch (error) {
+      body.discard(error);
+      throw this.#failed(exchange.channel, error, 'send', true);
+    } finally {
+      if (this.#stepping === exchange) this.#stepping = null;
+    }
   }
 
   /**
@@ -469,44 +533,55 @@ export class HTTPConnection {
   async send(data) {
     const body = describeBody(data, this.blocksize);
     if (body.kind === BODY_NONE) throw argumentError('there is nothing to send: data is null', 'ERR_INVALID_ARG_TYPE');
+    if (this.#stepping !== null) return this.#sendFramed(this.#stepping, body);
     const before = this.#sending;
+    const exchange = this.#exchange;
     let over;
     this.#sending = new Promise((resolve) => {
       over = resolve;
     });
-    const closings = this.#closings;
-    if (before !== null) await before;
     try {
-      if (closings !== this.#closings) throw new NotConnected('the connection was closed');
-      await this.#sendNow(data, body);
+      if (before !== null) await before;
+      await body.prepare?.();
+      if (exchange !== this.#exchange || (exchange?.channel?.closed && this.#channel === null && exchange.end !== null)) {
+        throw new NotConnected('the connection was closed');
+      }
+      await this.#sendRaw(data, body);
+    } catch (error) {
+      body.discard(error);
+      throw error;
     } finally {
       over();
     }
   }
 
-  async #sendNow(data, body) {
+  async #sendRaw(data, body) {
     if (this.sock === null) {
       this.#checkOpenable();
       await this.connect();
     }
     const channel = this.#channel;
     if (channel === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
-    const limits = this.#waitsFor(null).send;
-    if (this.#exchange !== null) this.#exchange.replay = null;
+    const exchange = this.#exchange ?? new Exchange('', '', termsOf(this), null);
+    exchange.replay = null;
+    if (this.debuglevel > 0) printSent(data, body);
     try {
-      if (this.debuglevel > 0) this.#printSent(data, body);
-      if (body.bytes !== null) await sendRaw(channel, body.bytes, limits);
-      else await eachPiece(channel, body, limits, (piece) => sendRaw(channel, piece, limits));
+      await new Outflow(channel, { body, raw: true, exchange }).run();
     } catch (error) {
       throw this.#failed(channel, error, 'send');
     }
   }
 
-  #printSent(data, body) {
-    print(`send: ${body.bytes === null ? String(data) : reprBytes(body.bytes)}`);
-    if (body.readable !== '') print('sending a readable');
-    if (body.readable === 'text') print('encoding file using iso-8859-1');
+  /** What an overridden send() hands on: framed already, and accounted for. */
+  async #sendFramed(exchange, body) {
+    const channel = await this.#connected(exchange);
+    channel.core.takeStaged(); // the head, which is in what was handed out
+    if (channel.requests === 0 || channel.awaited !== exchange) this.#departs(channel, exchange);
+    if (this.debuglevel > 0) printSent(body.bytes, body);
+    await new Outflow(channel, { body, raw: true, counted: false, exchange }).run();
   }
+
+  // ---- responses ----
 
   /**
    * Waits for the response to the request that was sent.
@@ -514,59 +589,88 @@ export class HTTPConnection {
    * @returns {Promise<HTTPResponse>} when its head is in
    */
   getresponse() {
+    if (this.#held !== null) return this.#held.done.then(() => this.getresponse());
     const channel = this.#channel;
-    if (this.#response?.isclosed()) this.#response = null;
-    if (channel === null || this.#state !== REQUEST_SENT || this.#response !== null || channel.isReceiving) {
-      return Promise.reject(new ResponseNotReady(STATES[this.#state]));
-    }
     const exchange = this.#exchange;
-    const limits = exchange.waits.headers;
+    if (this.#response?.isclosed()) this.#response = null;
+    if (channel === null || this.#state !== REQUEST_SENT || this.#response !== null || exchange.receiving) {
+      return Promise.reject(stateError(ResponseNotReady, STATES[this.#state]));
+    }
     const step = () => {
-      if (channel.phase > PHASE_HEAD && !channel.closed) return this.#accept(channel, exchange);
+      if (exchange.informing > 0 && !channel.failed) return undefined; // callbacks that were told of a 1xx have the say
+      if (channel.phase > PHASE_HEAD && !channel.abandoned) return this.#accept(channel, exchange);
       if (!channel.failed) return undefined;
       const error = channel.failure();
       throw this.#isStale(channel, exchange, error) ? STALE : this.#failed(channel, error, 'receive');
     };
     try {
-      const aborted = abortedOf(limits.signals);
-      if (aborted !== undefined) throw this.#failed(channel, aborted.reason);
+      const aborted = abortedOf(exchange.signals);
+      if (aborted !== undefined) throw this.#failed(channel, reasonOf(aborted), 'receive');
       const response = step();
       if (response !== undefined) return Promise.resolve(response);
     } catch (error) {
       return error === STALE ? this.#repeat(exchange).then(() => this.getresponse()) : Promise.reject(error);
     }
-    const waiting = channel.receiving(limits, step);
+    exchange.receiving = true;
+    const waiting = channel.waiting.until('receive', exchange.seconds('headers'), exchange.signals, step);
     if (this.retry_stale === 0) return waiting;
     return waiting.catch(async (error) => {
+      exchange.receiving = false;
       if (error !== STALE) throw error;
       await this.#repeat(exchange);
       return this.getresponse();
     });
   }
 
+  /** The response whose head is in. */
+  #accept(channel, exchange) {
+    const { core } = channel;
+    const error = core.accept();
+    if (error !== 0) throw this.#failed(channel, coreError(error), 'receive');
+    channel.noteKeepAlive();
+    const { debuglevel } = this;
+    let response;
+    try {
+      const describe = (reason) => this.#toldOf(reason, channel, exchange);
+      const detach = () => this.#detachResponse(channel);
+      response = new this.response_class(sourceOf({ channel, exchange, debuglevel, owner: this, describe, detach }));
+    } catch (reason) {
+      exchange.finish();
+      channel.close();
+      if (this.#channel === channel) this.#channel = null;
+      throw reason;
+    }
+    if (debuglevel > 0) {
+      print(`reply: ${reprText(core.head.substring(0, core.fieldsAt))}`);
+      for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);
+    }
+    // A trailer section that is in already is read when the response ends.
+    if (!core.hasTrailer) core.release();
+    if (core.willClose) this.#channel = null; // the response's alone
+    else this.#response = response;
+    if (diagnostics.responseHeaders.hasSubscribers) {
+      const { status, reason } = response;
+      diagnostics.responseHeaders.publish({ connection: this, request: exchange, response, status, reason });
+    }
+    return response;
+  }
+
+  /** The socket of a response, for whoever speaks something else on it from here on. */
+  #detachResponse(channel) {
+    if (this.#channel === channel) {
+      if (this.#state !== IDLE) throw new ImproperConnectionState('there is nothing to detach: a request is under way');
+      this.#channel = null;
+    }
+    this.#response = null;
+    this.#security = null;
+    return channel.giveAway();
+  }
+
   // ---- inside: channels ----
 
   get #state() {
-    return this.#channel === null || this.#channel.closed ? IDLE : this.#channel.core.view[VIEW_STATE];
-  }
-
-  /** How long operations may wait, and what can abort them. @returns {import('../request/exchange.js').Waits} */
-  #waitsFor(signal) {
-    if (signal === null && this.#waits !== null) return this.#waits;
-    const timeouts = this.#timeouts;
-    const signals = [this.#signal, signal].filter((one) => one !== null);
-    const limit = (name) => ({ seconds: timeouts[name] === undefined ? this.#timeout : timeouts[name], signals });
-    const waits = {
-      lookup: timeouts.lookup,
-      connect: limit('connect'),
-      tls: limit('tls'),
-      send: limit('send'),
-      continue: limit('continue'),
-      headers: limit('headers'),
-      idle: limit('idle'),
-    };
-    if (signal === null) this.#waits = waits;
-    return waits;
+    if (this.#held !== null) return REQUEST_SENT;
+    return this.#channel === null || this.#channel.closed ? IDLE : this.#channel.core.state;
   }
 
   #attach(transport) {
@@ -578,126 +682,95 @@ export class HTTPConnection {
 
   /** The channel, which is made when there is none. */
   #useChannel() {
-    if (this.#channel === null) this.#use(new Channel(this.#limits));
+    if (this.#channel === null || this.#channel.closed) {
+      const channel = new Channel(this.limits);
+      const channels = this.#channels;
+      channels.add(channel);
+      channel.onclosed = () => channels.delete(channel);
+      this.#channel = channel;
+    }
     return this.#channel;
   }
 
-  #use(channel) {
-    this.#channel = channel;
-    this.#held.channel = channel;
+  /** Can no request go out on the channel any more? */
+  get #isSpent() {
+    return this.#channel?.spent === true;
   }
 
-  /** Closes the channel. */
-  #drop() {
-    this.#closings++;
+  /** Gives the channel up, to a response that is still being read if there is one. */
+  #leave() {
     const channel = this.#channel;
-    this.#use(null);
-    if (channel !== null && this.#exchange?.channel === channel) this.#exchange.finish();
-    channel?.close();
+    this.#channel = null;
+    if (this.#response === null) channel?.close();
+    this.#response = null;
   }
 
-  /** Gives the channel up to whoever has its socket. */
-  #release() {
-    const channel = this.#channel;
-    this.#use(null);
-    this.#exchange?.finish();
-    this.#security = null;
-    const transport = channel.detach();
-    channel.lent = true;
-    transport.release(() => {
-      channel.lent = false;
-      if (channel.closed) channel.core.free();
-      else channel.close();
-    });
-    if (!channel.closed) channel.abort(new NotConnected('the socket was given away')); // for who waits
+  #checkOpenable() {
+    if (!this.auto_open && !this.#channel?.usable) {
+      throw new NotConnected('the connection is closed, and auto_open is 0: call connect()');
+    }
   }
 
-  /** Leaves the channel to its response. */
-  #handOver(channel, response) {
-    const held = { channel };
-    abandoned.register(response, held);
-    this.#use(null);
-  }
+  // ---- inside: errors ----
 
   /** Closes the channel after an error. @returns the error, described */
-  #failed(channel, error, phase) {
-    const described = this.#described(error, channel, phase);
-    if (isOurs(error)) channel.error ??= error; // for who else waits on it
-    if (this.#channel === channel) {
-      this.#response = null;
-      this.#drop();
-    } else {
+  #failed(channel, error, phase, foreign = false) {
+    const described = foreign ? error : this.#described(error, channel, phase);
+    if (channel !== null) {
+      channel.error ??= described; // for who else waits on it
       channel.close();
+      if (this.#channel === channel) this.#channel = null;
+      if (this.#exchange?.channel === channel) {
+        this.#exchange.finish();
+        this.#response = null;
+      }
     }
     this.#tell(described);
     return described;
   }
 
   #tell(error, request = this.#exchange) {
-    if (diagnostics.failed.hasSubscribers) {
-      diagnostics.failed.publish({ connection: this, request, error });
-    }
+    if (diagnostics.failed.hasSubscribers) diagnostics.failed.publish({ connection: this, request, error });
   }
 
-  /**
-   * Adds what is known of the connection to an error of an operation. Errors of a caller's own making (a signal's reason,
-   * what a body source threw, refused arguments) stay as they are.
-   */
-  #described(error, channel, phase = 'receive', failed = error === channel?.error) {
-    if (channel?.foreign || !(failed || isOurs(error))) return error;
-    if (typeof error !== 'object' || !Object.isExtensible(error)) return error;
-    const signals = (this.#exchange?.waits ?? this.#waitsFor(null)).idle.signals;
-    if (error.retry_safe !== undefined || abortedOf(signals)?.reason === error) return error;
-    const sent = channel === null ? 0 : channel.bytesSent;
-    const answered = channel !== null && !channel.closed && channel.headIn;
-    error.phase ??= phase;
-    error.host = this.host; // Node has the address there, sometimes
-    error.port = this.port;
-    error.bytes_sent = sent;
-    error.bytes_received = channel === null ? 0 : channel.bytesReceived;
-    error.retry_safe = sent === 0 && this.#exchange?.repeated !== true ? 'yes' : answered ? 'no' : 'unknown';
-    if (phase === 'tls' || String(error.code).startsWith('ERR_SSL_')) addHint(error);
-    return error;
+  #described(error, channel, phase = 'receive', failed = error === channel?.error, exchange = this.#exchange) {
+    const signals = exchange?.signals ?? NO_FIELDS;
+    const { host, port } = this;
+    const secure = this.#security !== null;
+    return describe(error, { phase, host, port, channel, secure, repeated: exchange?.repeated === true, signals }, failed);
+  }
+
+  /** Describes an error for a response, and tells of it. */
+  #toldOf(error, channel, exchange) {
+    const described = this.#described(error, channel, 'receive', error === channel.error, exchange);
+    this.#tell(described, exchange);
+    return described;
   }
 
   // ---- inside: staging ----
 
   /** Begins a request. @returns {Exchange} */
-  #start(method, url, options) {
+  #begin(method, url, options) {
     if (typeof method !== 'string') {
       throw argumentError(`the method must be a string, not ${kindOf(method)}`, 'ERR_INVALID_ARG_TYPE');
     }
     if (typeof url !== 'string') {
-      throw argumentError(`the URL must be a string, not ${kindOf(url)}`, 'ERR_INVALID_ARG_TYPE');
+      const hint = url instanceof URL ? ': give url.pathname + url.search' : '';
+      throw argumentError(`the URL must be a string, not ${kindOf(url)}${hint}`, 'ERR_INVALID_ARG_TYPE');
     }
-    if (this.#state !== IDLE || this.#connecting !== null) throw new CannotSendRequest(STATES[this.#state]);
-    const waits = this.#waitsFor(checkSignal(options?.signal));
-    const deadline = checkSeconds('deadline', options?.deadline ?? this.deadline);
-    if (this.#response?.isclosed()) this.#response = null;
-    if (this.#isSpent) this.#leave();
-    const exchange = new Exchange(method, url, waits);
-    exchange.deadline = deadline;
+    if (this.#state !== IDLE || this.#stepping !== null) throw stateError(CannotSendRequest, STATES[this.#state]);
+    const exchange = new Exchange(method, url, termsOf(this), checkSignal(options.signal));
+    const aborted = abortedOf(exchange.signals);
+    if (aborted !== undefined) throw reasonOf(aborted);
+    exchange.deadline = checkSeconds('deadline', options.deadline ?? this.deadline);
+    if (!this.#uploading) this.#raiseUntold();
     return exchange;
-  }
-
-  /** Can no request go out on the channel any more? */
-  get #isSpent() {
-    const channel = this.#channel;
-    return channel !== null && (channel.closed || (channel.transport !== null && !channel.usable));
-  }
-
-  /** Gives the channel up, to a response that is still being read if there is one. */
-  #leave() {
-    if (this.#response === null || this.#channel === null) this.#drop();
-    else this.#handOver(this.#channel, this.#response);
-  }
-
-  #checkOpenable() {
-    if (!this.auto_open && !this.#channel?.usable) throw new NotConnected('the connection is closed, and auto_open is 0');
   }
 
   /** Stages a request that begins on the channel, which is made when there is none. */
   #stage(exchange) {
+    if (this.#response?.isclosed()) this.#response = null;
+    if (this.#isSpent) this.#leave();
     const channel = this.#useChannel();
     this.#prepareChannel(channel, exchange);
     exchange.stage(channel.core);
@@ -713,12 +786,22 @@ export class HTTPConnection {
   /** Starts the time of a request. Its timer does not hold the connection. */
   #limit(exchange) {
     const connection = new WeakRef(this);
-    exchange.limit(exchange.deadline, (seconds, elapsed) => connection.deref()?.#expire(exchange, seconds, elapsed));
+    exchange.limit((seconds, elapsed) => connection.deref()?.#expire(exchange, seconds, elapsed));
   }
 
   #addStep(exchange, step) {
     step(this.#channel.core);
     exchange.steps.push(step);
+  }
+
+  /** Stages a request once more, on a channel that is not connected. */
+  #restage(exchange) {
+    this.#leave();
+    const channel = this.#useChannel();
+    this.#prepareChannel(channel, exchange);
+    exchange.channel = channel;
+    exchange.stage(channel.core);
+    channel.beginRequest();
   }
 
   /** Tells the channel for whom it is. */
@@ -729,40 +812,105 @@ export class HTTPConnection {
     channel.oninterim = listened ? informer(channel, on_informational, debuglevel, connection, exchange) : null;
     const { host, port } = this.#tunnel ?? this;
     if (channel.host === host && channel.port === port) return;
-    channel.core.setAuthority(asciiHost(host), port, this.default_port);
+    const error = channel.core.setAuthority(asciiHost(host), port, this.default_port);
+    if (error !== 0) throw refused(error, { host: `${host}:${port}`, port });
     channel.host = host;
     channel.port = port;
   }
 
+  // ---- inside: sending ----
+
   /** Can what is staged go out at once? */
-  #ready(now) {
+  #ready(time) {
     const channel = this.#channel;
+    const { transport } = channel;
     return (
-      channel.transport !== null &&
+      transport !== null &&
+      transport.settled &&
       channel.usable &&
       this.debuglevel <= 0 &&
-      this.#exchange.waits.send.signals.length === 0 &&
-      !channel.transport.full &&
-      this.#rested(channel, now) < PROBE_AFTER
+      this.#exchange.signals.length === 0 &&
+      !transport.full &&
+      channel.rested(time) < PROBE_AFTER
     );
   }
 
-  /** For how many milliseconds nothing was received; Infinity when the server said that it closes such a connection. */
-  #rested(channel, now) {
-    return now < channel.keptUntil ? now - channel.lastActivity : Number.POSITIVE_INFINITY;
-  }
-
-  #flush(exchange) {
-    const channel = this.#channel;
+  #flush(exchange, body) {
+    const { channel } = exchange;
     try {
       this.#departs(channel, exchange);
-      flush(channel);
+      channel.flush();
       this.#departed(channel, exchange);
       return DONE;
     } catch (error) {
       if (this.#isStale(channel, exchange, error)) return this.#repeat(exchange);
+      body.discard(error);
       return Promise.reject(this.#failed(channel, error, 'send'));
     }
+  }
+
+  /** Sends what is staged, and the body. */
+  async #send(exchange, body) {
+    let phase = 'connect';
+    try {
+      const channel = await this.#connected(exchange);
+      phase = 'send';
+      this.#departs(channel, exchange);
+      const { expect, trailers } = exchange;
+      const onsent = () => this.#departed(channel, exchange);
+      const wanted = body.kind === BODY_NONE || (body.kind !== BODY_UNKNOWN && body.size === 0) ? null : expect;
+      exchange.outflow = new Outflow(channel, {
+        body,
+        expect: wanted,
+        trailers,
+        flatten: flatHeaders,
+        exchange,
+        debuglevel: this.debuglevel,
+        onsent,
+      });
+      await exchange.outflow.run();
+    } catch (error) {
+      if (this.#isStale(exchange.channel, exchange, error)) {
+        await this.#repeat(exchange);
+        return;
+      }
+      body.discard(error);
+      throw this.#failed(exchange.channel, error, phase);
+    }
+  }
+
+  /** A channel that is connected and has the staged request. */
+  async #connected(exchange) {
+    let { channel } = exchange;
+    if (channel.transport !== null && !(await this.#isAlive(channel))) {
+      if (channel.abandoned) throw channel.failure();
+      if (!this.auto_open) throw new NotConnected('the connection was closed by the server, and auto_open is 0');
+      this.#restage(exchange);
+      channel = exchange.channel;
+    }
+    if (channel.closed) throw channel.failure();
+    if (channel.transport === null) {
+      this.#progress = exchange;
+      try {
+        await this.connect();
+      } finally {
+        this.#progress = null;
+      }
+      if (channel.closed) throw channel.failure();
+      if (channel.transport === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
+    }
+    return channel;
+  }
+
+  /** Looks at a connection that rested: whatever came in meanwhile is seen when the event loop has turned. */
+  async #isAlive(channel) {
+    const rested = channel.rested(now());
+    if (rested === Number.POSITIVE_INFINITY) return false;
+    if (channel.usable && (rested >= PROBE_AFTER || !channel.transport.settled)) {
+      await turn();
+      if (rested >= PROBE_AFTER) await turn();
+    }
+    return channel.usable && !channel.closed;
   }
 
   /** A request goes out on a channel that is connected. */
@@ -773,137 +921,12 @@ export class HTTPConnection {
     if (!exchange.repeated) this.request_count++;
   }
 
-  /** All of a request is with the socket. */
+  /** All of a request is with the socket, or no longer wanted. */
   #departed(channel, exchange) {
-    exchange.sent = performance.now();
+    exchange.sent = now();
     if (diagnostics.requestSent.hasSubscribers) {
       diagnostics.requestSent.publish({ connection: this, request: exchange, bytes_sent: channel.bytesSent });
     }
-  }
-
-  // ---- inside: connecting ----
-
-  /** What to connect to, and how. @returns {import('../engine/opening.js').Plan} */
-  #plan(waits) {
-    const { source_address, lookup, create_connection, socket_path, proxy_context } = this;
-    const tunnel = this.#tunnel;
-    const host = asciiHost(this.host);
-    const end = tunnel === null ? host : asciiHost(tunnel.host);
-    const proxy =
-      proxy_context === null ? undefined : { name: host, settings: settingsOf(proxy_context), onsession() {} };
-    return {
-      dial: {
-        host,
-        port: this.port,
-        timeout: this.#timeout,
-        limits: { lookup: waits.lookup, connect: waits.connect.seconds },
-        source_address,
-        signal: this.#signal,
-        socket_path,
-        lookup,
-        create_connection,
-      },
-      waits,
-      proxy,
-      tunnel: tunnel === null ? null : { ...tunnel, host: end },
-      peer: this[SECURED]?.(end),
-      limits: this.#limits,
-      debuglevel: this.debuglevel,
-      onanswer: (response, headers) => {
-        this.#tunnelResponse = response;
-        this.#proxyHeaders = headers;
-      },
-    };
-  }
-
-  // ---- inside: sending ----
-
-  /** Sends what is staged, and the body. */
-  async #send(exchange, body) {
-    let channel = this.#channel;
-    let phase = 'connect';
-    const { debuglevel } = this;
-    const limits = exchange.waits.send;
-    try {
-      abortedOf(limits.signals)?.throwIfAborted();
-      channel = await this.#connected(channel, exchange);
-      phase = 'send';
-      this.#departs(channel, exchange);
-      if (debuglevel > 0) print(`send: ${reprBytes(channel.core.staged())}`);
-      channel.throwIfGone();
-      const { socket } = channel.transport;
-      await drained(channel, limits);
-      if (exchange.expect !== null) {
-        flush(channel);
-        await channel.awaitContinue(exchange.expect, exchange.waits.continue);
-      }
-      const wanted = exchange.expect === null || !channel.answered;
-      socket.cork?.();
-      let first;
-      try {
-        flush(channel);
-        if (wanted && body.bytes !== null) {
-          first = sendPiece(channel, body.bytes, limits, debuglevel);
-          first.catch(() => {}); // awaited below, unless uncork throws
-        }
-      } finally {
-        socket.uncork?.();
-      }
-      await first;
-      if (body.kind === BODY_NONE || !wanted) await drained(channel, limits);
-      else await sendBody(channel, body, limits, debuglevel, exchange.trailers);
-      this.#departed(channel, exchange);
-    } catch (error) {
-      if (this.#isStale(channel, exchange, error)) {
-        await this.#repeat(exchange);
-        return;
-      }
-      throw this.#failed(channel, error, phase);
-    }
-  }
-
-  /** A channel that is connected and has the staged request. */
-  async #connected(channel, exchange) {
-    let current = channel;
-    if (current.transport !== null && !(await this.#alive(current))) {
-      if (channel.abandoned) throw channel.failure();
-      if (!this.auto_open) throw new NotConnected('the connection was closed by the server, and auto_open is 0');
-      this.#restage(exchange);
-      current = this.#channel;
-    }
-    if (current.closed) throw current.failure();
-    if (current.transport === null) {
-      this.#progress = exchange;
-      try {
-        await this.connect();
-      } finally {
-        this.#progress = null;
-      }
-      if (this.#channel !== current || current.transport === null) {
-        throw current.error ?? new NotConnected('connect() did not set sock, or the connection was closed');
-      }
-    }
-    return current;
-  }
-
-  /** Stages a request once more, on a channel that is not connected. */
-  #restage(exchange) {
-    exchange.channel = null; // it goes on
-    this.#leave();
-    const channel = this.#useChannel();
-    this.#prepareChannel(channel, exchange);
-    exchange.channel = channel;
-    exchange.stage(channel.core);
-  }
-
-  /** Looks at a connection that rested: whatever came in meanwhile is seen when the event loop has turned. */
-  async #alive(channel) {
-    const rested = this.#rested(channel, performance.now());
-    if (rested === Number.POSITIVE_INFINITY) return false;
-    if (channel.usable && rested >= PROBE_AFTER) {
-      await new Promise((resolve) => setImmediate(setImmediate, resolve));
-    }
-    return channel.usable && !channel.closed;
   }
 
   /** Did a request meet a connection that the server had closed, and may it go out once more? */
@@ -921,81 +944,83 @@ export class HTTPConnection {
   /** Sends a request once more, on a new connection. */
   #repeat(exchange) {
     exchange.repeated = true;
+    exchange.receiving = false;
+    const { channel } = exchange;
     this.#response = null;
     this.#restage(exchange);
+    channel.close();
     return this.#send(exchange, exchange.replay);
   }
 
   /** The time of a request has run out. */
   #expire(exchange, seconds, elapsed) {
     const { channel } = exchange;
-    const connecting = this.#connecting !== null && this.#exchange === exchange;
-    const phase = connecting ? exchange.phase : channel?.phaseOfWait;
-    const error = new TimeoutError(phase ?? 'receive', seconds, elapsed, 'deadline');
-    if (connecting) this.#connecting(error);
-    else if (channel !== null && !(channel.phase === PHASE_END && exchange.accepted)) channel.abort(error);
+    const connecting = this.#opening !== null && (this.#progress === exchange || this.#exchange === exchange);
+    const attempt = connecting ? this.#opening.attempt : null;
+    const phase = attempt?.phase ?? channel?.waiting.phase ?? 'send';
+    const error = new TimeoutError(phase, seconds, elapsed, 'deadline');
+    if (connecting) this.#endOpening(error);
+    else if (channel === null) this.#held?.reject(error);
+    else if (!(channel.phase === PHASE_END && !channel.core.atRest && this.#response !== null)) channel.abort(error);
   }
 
-  // ---- inside: receiving ----
-
-  /** The response whose head is in. */
-  #accept(channel, exchange) {
-    const { core } = channel;
-    const result = core.exports.porthole_conn_accept(core.address);
-    if (result !== 0) throw this.#failed(channel, core.error(result), 'receive');
-    exchange.accepted = true;
-    channel.noteKeepAlive();
-    const { debuglevel } = this;
-    const response = new this.response_class({
-      channel,
-      exchange,
-      debuglevel,
-      owner: this,
-      describe: this.#describeForResponse,
-    });
-    if (debuglevel > 0) {
-      print(`reply: ${reprText(channel.statusLine)}`);
-      for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);
-    }
-    // A trailer section that is in already is read when the response ends.
-    if (core.view[VIEW_TRAILER_LENGTH] === 0) core.exports.porthole_conn_release(core.address);
-    if (response.will_close) this.#handOver(channel, response);
-    else this.#response = response;
-    if (diagnostics.responseHeaders.hasSubscribers) {
-      const { status, reason } = response;
-      diagnostics.responseHeaders.publish({ connection: this, request: exchange, response, status, reason });
-    }
-    return response;
-  }
-
-  #describeForResponse = (error, channel) => {
-    const described = this.#described(error, channel);
-    this.#tell(described);
-    return described;
-  };
-}
-
-/** Is it an error that the connection made, and not one of a caller? */
-function isOurs(error) {
-  return error instanceof HTTPException || error instanceof TimeoutError || typeof error?.syscall === 'string' || error?.code === 'ERR_TUNNEL';
-}
-
-/** What is done with a 1xx: it is printed and told. The channel does not hold its connection by it, unless that is told too. */
-function informer(channel, callback, debuglevel, connection, request) {
-  return (head) => {
-    const { view } = channel.core;
-    const fields = head.substring(view[VIEW_FIELDS]);
-    if (debuglevel > 0) {
-      print(`reply: ${reprText(head.substring(0, view[VIEW_FIELDS]))}`);
-      const lines = fields.match(/[^\n]*\n/g) ?? [];
-      print(`headers: [${lines.map((line) => reprBytes(Buffer.from(line, 'latin1'))).join(', ')}]`);
-    }
-    const response = {
-      status: view[VIEW_STATUS],
-      reason: channel.reasonIn(head),
-      headers: new HTTPMessage(listFields(fields)),
+  /** What to connect to, and how. @returns {import('../engine/opening.js').Plan} */
+  #plan(progress) {
+    const { source_address, lookup, create_connection, socket_path, proxy_context, timeouts } = this;
+    const terms = termsOf(this);
+    const tunnel = this.#tunnel;
+    const host = asciiHost(this.host);
+    const end = tunnel === null ? host : asciiHost(tunnel.host);
+    return {
+      dial: {
+        host,
+        port: this.port,
+        timeout: this.timeout,
+        limits: { lookup: timeouts.lookup, connect: terms.seconds('connect') },
+        source_address,
+        signal: this.signal,
+        socket_path,
+        lookup,
+        create_connection,
+      },
+      seconds: (name) => terms.seconds(name),
+      signals: progress.signals ?? (this.signal === null ? [] : [this.signal]),
+      proxy: proxy_context === null ? undefined : { name: peerName(host), settings: settingsOf(proxy_context), onsession() {} },
+      tunnel: tunnel === null ? null : { ...tunnel, host: end },
+      peer: this[SECURED]?.(end),
+      limits: this.limits,
+      debuglevel: this.debuglevel,
+      onanswer: ({ status, reason, fields, body }) => {
+        this.#tunnelResponse = { status, reason, headers: new HTTPMessage(fields), body };
+        this.#proxyHeaders = byName(fields);
+      },
     };
-    if (connection !== null) diagnostics.informational.publish({ connection, request, ...response });
-    callback?.(response);
-  };
+  }
+}
+
+/** What the core has to know of a request's options. */
+function flagsOf({ expect, trailers }, body, { encode_chunked }) {
+  const empty = body.kind === BODY_NONE || (body.kind !== BODY_UNKNOWN && body.size === 0);
+  return (
+    (encode_chunked ? ENCODE_CHUNKED : 0) |
+    (expect !== null && !empty ? EXPECT_CONTINUE : 0) |
+    (trailers !== null ? HAS_TRAILERS : 0)
+  );
+}
+
+function printSent(data, body) {
+  print(`send: ${body.bytes === null ? String(data) : reprBytes(body.bytes)}`);
+  if (body.readable !== '') print('sending a readable');
+  if (body.readable === 'text') print('encoding file using iso-8859-1');
+}
+
+/** Headers as an object: name, as it was received, to values. */
+function byName(fields) {
+  const headers = {};
+  for (let i = 0; i < fields.length; i += 2) {
+    const [name, value] = [fields[i], fields[i + 1]];
+    if (Object.hasOwn(headers, name)) headers[name].push(value);
+    else Object.defineProperty(headers, name, { value: [value], enumerable: true, configurable: true, writable: true });
+  }
+  return headers;
 }

@@ -3,9 +3,9 @@
 // The header section of a response (or its trailer section), with the methods of Python's email.message.Message that
 // fit headers.
 
-import { splitParams } from '../../bindings/wasm/core.js';
-import { argumentError } from '../errors.js';
-import { kindOf } from '../request/headers.js';
+import { splitParams } from '../../bindings/wasm/fields.js';
+import { argumentError, kindOf } from '../errors.js';
+import { flatHeaders } from '../request/headers.js';
 
 const lowerCase = (name, what) => {
   if (typeof name === 'string') return name.toLowerCase();
@@ -21,11 +21,12 @@ export class HTTPMessage {
   #source;
 
   /**
-   * @param {string[] | (() => string[])} [source] name, value, name, value …, or a function that returns them and is
-   *   called once, when the first of them is asked for
+   * @param {string[] | Iterable<[string, unknown]> | object | (() => string[])} [source] name, value, name, value …; headers
+   *   as a request takes them; or a function that returns the former and is called once, when the first is asked for
    */
   constructor(source = []) {
-    this.#source = source;
+    const flat = typeof source === 'function' || (Array.isArray(source) && typeof source[0] === 'string');
+    this.#source = flat ? source : flatHeaders(source);
   }
 
   get #fields() {

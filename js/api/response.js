@@ -2,38 +2,25 @@
 //
 // HTTPResponse: the head, and the ways to read the body.
 
+import { listFields } from '../../bindings/wasm/fields.js';
+import { PHASE_CLOSE, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
 import { Buffer } from 'node:buffer';
-import { listFields } from '../../bindings/wasm/core.js';
-import * as diagnostics from '../watch/diagnostics.js';
-import { argumentError, IncompleteRead } from '../errors.js';
-import { abortedOf } from '../request/exchange.js';
+import { Inflow } from '../engine/inflow.js';
 import {
-  CHUNKED,
-  HAS_LENGTH,
-  PHASE_END,
-  PHASE_LENGTH,
-  PHASE_TUNNEL,
-  VIEW_FIELDS,
-  VIEW_FLAGS,
-  VIEW_LEFT_HIGH,
-  VIEW_LEFT_LOW,
-  VIEW_REASON,
-  VIEW_REASON_LENGTH,
-  VIEW_STATUS,
-  VIEW_TRAILER,
-  VIEW_TRAILER_LENGTH,
-  VIEW_VERSION,
-  WILL_CLOSE,
-} from '../../bindings/generated/abi.js';
-import { kindOf } from '../request/headers.js';
+  argumentError,
+  ImproperConnectionState,
+  IncompleteRead,
+  jsonError,
+  kindOf,
+  NotConnected,
+  responseByHand,
+} from '../errors.js';
+import { isBytes } from '../request/bytes.js';
+import * as diagnostics from '../watch/diagnostics.js';
+import { secureHint, wantsTls } from '../watch/hints.js';
 import { HTTPMessage } from './message.js';
 
-const NEWLINE = 10;
-const WHOLE_MAX = 64 * 1024 * 1024; // bodies up to this size get their memory at once, larger ones as they come
-const BLOCK_MIN = 64 * 1024;
-const BLOCK_MAX = 8 * 1024 * 1024;
-
-const nothing = () => Buffer.alloc(0);
+const STREAM_BLOCK = 64 * 1024;
 
 /** Checks an amount: how many bytes, or -1 for the rest. */
 function amount(value) {
@@ -45,59 +32,75 @@ function amount(value) {
   return value < 0 ? -1 : Math.floor(value);
 }
 
+/** What a connection makes a response of. @private */
+class Source {
+  constructor(parts) {
+    Object.assign(this, parts);
+  }
+}
+
+/**
+ * @param {object} parts
+ * @param {import('../engine/channel.js').Channel} parts.channel whose core has handed the response out
+ * @param {import('../request/exchange.js').Exchange} parts.exchange
+ * @param {number} parts.debuglevel
+ * @param {import('./connection.js').HTTPConnection} parts.owner
+ * @param {(error: any) => any} parts.describe adds what is known of the connection to an error, and tells of it
+ * @param {() => {socket: import('node:stream').Duplex, head: Buffer}} parts.detach gives the socket away
+ * @returns {Source}
+ */
+export function sourceOf(parts) {
+  return new Source(parts);
+}
+
 /**
  * The response to a request. Made by `HTTPConnection.getresponse`.
  *
- * One operation at a time: a read that begins while another waits is done after it.
+ * Reads are done in the order in which they began.
  */
 export class HTTPResponse {
   #channel;
-  #view;
-  #flags;
+  #inflow;
+  #exchange;
+  #detach;
+  #owner; // keeps the connection from being collected while its response is read
   #head;
-  #fields;
+  #fieldsAt;
   #reasonAt;
   #reasonLength;
   #message = null;
   #trailers = null;
-  #trailerText = '';
-  #open = true;
-  #error = null; // what every further read raises
-  #exchange;
-  #describe; // adds what is known of the connection to an error
-  #waiting = null; // the read that waits, as a promise
   #stream = null;
+  #wasRead = false; // was any of the body?
 
   /**
    * @param {object} source what the connection knows; not for use outside of porthole
    */
-  constructor({ channel, exchange, debuglevel, owner = null, describe = (error) => error }) {
-    const { view } = channel.core;
+  constructor(source) {
+    if (!(source instanceof Source)) throw responseByHand();
+    const { channel, exchange, debuglevel, owner, describe, detach } = source;
+    const { core } = channel;
     this.#channel = channel;
-    this.#view = view;
+    this.#inflow = new Inflow(channel, exchange, () => this.#ended(), describe);
     this.#exchange = exchange;
-    this.#describe = describe;
-    this.#flags = view[VIEW_FLAGS];
-    this.#head = channel.takeHead();
-    this.#fields = view[VIEW_FIELDS];
-    this.#reasonAt = view[VIEW_REASON];
-    this.#reasonLength = view[VIEW_REASON_LENGTH];
-    /** Keeps the connection from being collected while its response is read. @private */
-    this._owner = owner;
-    /** @private */
-    this._method = exchange.method;
+    this.#owner = owner;
+    this.#detach = detach;
+    this.#head = core.head;
+    this.#fieldsAt = core.fieldsAt;
+    this.#reasonAt = core.reasonAt;
+    this.#reasonLength = core.reasonLength;
     /** The URL of the request. */
     this.url = exchange.url;
     /** Above 0 what is read is printed. */
     this.debuglevel = debuglevel;
     /** Status code. */
-    this.status = view[VIEW_STATUS];
+    this.status = core.status;
     /** HTTP version: 10 or 11. */
-    this.version = view[VIEW_VERSION];
+    this.version = core.version;
     /** Does the connection end with this response? */
-    this.will_close = (this.#flags & WILL_CLOSE) !== 0;
+    this.will_close = core.willClose;
     /** Is the body chunked? */
-    this.chunked = (this.#flags & CHUNKED) !== 0;
+    this.chunked = core.chunked;
   }
 
   /** Reason phrase. */
@@ -112,7 +115,7 @@ export class HTTPResponse {
 
   /** The headers. @returns {HTTPMessage} */
   get headers() {
-    this.#message ??= new HTTPMessage(() => listFields(this.#head.substring(this.#fields)));
+    this.#message ??= new HTTPMessage(() => this.raw_headers);
     return this.#message;
   }
 
@@ -123,7 +126,7 @@ export class HTTPResponse {
 
   /** The headers as they were received: name, value, name, value, … @returns {string[]} */
   get raw_headers() {
-    return listFields(this.#head.substring(this.#fields));
+    return listFields(this.#head.substring(this.#fieldsAt));
   }
 
   /** Did the connection carry a request before this one? */
@@ -143,23 +146,19 @@ export class HTTPResponse {
 
   /** The trailer section of a chunked body, once it has been read to its end. @returns {HTTPMessage} */
   get trailers() {
-    if (this.#trailers === null || this.#trailers.source !== this.#trailerText) {
-      const text = this.#trailerText;
-      const message = new HTTPMessage(() => (text === '' ? [] : listFields(text)));
-      this.#trailers = { source: text, message };
-    }
+    const text = this.#inflow.trailer;
+    if (this.#trailers?.text !== text) this.#trailers = { text, message: new HTTPMessage(() => listFields(text)) };
     return this.#trailers.message;
   }
 
   /** Bytes of the body that have not been read, or null where that is not known. */
   get length() {
-    if ((this.#flags & HAS_LENGTH) === 0) return null;
-    return this.#open && this.#error === null ? this.#left() + this.#channel.available : 0;
+    return this.#inflow.length;
   }
 
   /** Has the body been read to its end, or the response been closed? */
   get closed() {
-    return !this.#open;
+    return !this.#inflow.open;
   }
 
   // ---- reading ----
@@ -171,16 +170,16 @@ export class HTTPResponse {
    * @returns {Promise<Buffer>} empty after the end
    */
   read(amt = null) {
-    if (amt === null && this.#free && this.#complete) {
-      // All of it is there: the usual case for small bodies.
-      const bytes = this.#channel.takeRest();
-      this.#finish();
-      return Promise.resolve(bytes);
+    if (amt === null) {
+      const bytes = this.#inflow.takeWhole();
+      if (bytes !== null) {
+        this.#wasRead = true;
+        return Promise.resolve(bytes);
+      }
     }
-    return this.#begin(() => {
+    return this.#perform(() => {
       const wanted = amount(amt);
-      if (this.#ended()) return nothing();
-      return wanted < 0 || wanted === Infinity ? this.#readRest() : this.#readSome(wanted);
+      return wanted < 0 || wanted === Number.POSITIVE_INFINITY ? this.#inflow.rest() : this.#inflow.some(wanted);
     });
   }
 
@@ -191,20 +190,11 @@ export class HTTPResponse {
    * @returns {Promise<number>} bytes read; 0 after the end
    */
   readinto(view) {
-    if (view instanceof Uint8Array && this.#free) {
-      const channel = this.#channel;
-      const size = view.length;
-      if (size > 0 && channel.available >= size) {
-        channel.read(view, 0, size);
-        this.#closeAtEnd();
-        return Promise.resolve(size);
-      }
+    if (view instanceof Uint8Array && this.#inflow.fillNow(view)) {
+      this.#wasRead = true;
+      return Promise.resolve(view.length);
     }
-    return this.#begin(() => {
-      const target = asTarget(view);
-      if (this.#ended()) return 0;
-      return this.#fill(target, target.length, (count) => count);
-    });
+    return this.#perform(() => this.#inflow.into(asTarget(view)));
   }
 
   /**
@@ -214,16 +204,7 @@ export class HTTPResponse {
    * @returns {Promise<Buffer>} empty at the end
    */
   read1(n = -1) {
-    return this.#begin(() => {
-      const wanted = amount(n);
-      return this.#whenAvailable(wanted, nothing, () => {
-        const { available } = this.#channel;
-        const count = wanted < 0 ? available : Math.min(wanted, available);
-        const bytes = Buffer.allocUnsafe(count);
-        this.#channel.read(bytes, 0, count);
-        return bytes;
-      });
-    });
+    return this.#perform(() => this.#inflow.one(amount(n)));
   }
 
   /**
@@ -233,23 +214,7 @@ export class HTTPResponse {
    * @returns {Promise<Buffer>} empty at the end, also at that of a body that was cut off
    */
   peek(n = -1) {
-    return this.#begin(() => {
-      const wanted = amount(n);
-      if (this.#error instanceof IncompleteRead) return nothing();
-      if (this.#error !== null) throw this.#error;
-      return this.#whenAvailable(
-        wanted,
-        nothing,
-        () => {
-          const run = this.#channel.peek();
-          return Buffer.from(wanted < 0 ? run : run.subarray(0, wanted));
-        },
-        () => {
-          if (this.#channel.failure() instanceof IncompleteRead) return nothing();
-          throw this.#failure(nothing);
-        },
-      );
-    });
+    return this.#perform(() => this.#inflow.peek(amount(n)), this.#wasRead);
   }
 
   /**
@@ -259,7 +224,7 @@ export class HTTPResponse {
    * @returns {Promise<Buffer>} empty at the end
    */
   readline(limit = -1) {
-    return this.#begin(() => this.#readLine(amount(limit)));
+    return this.#perform(() => this.#inflow.line(amount(limit)));
   }
 
   /**
@@ -298,7 +263,7 @@ export class HTTPResponse {
     this.#stream ??= new ReadableStream({
       type: 'bytes',
       pull: async (controller) => {
-        const bytes = await this.read1(BLOCK_MIN);
+        const bytes = await this.read1(STREAM_BLOCK);
         if (bytes.length > 0) {
           controller.enqueue(new Uint8Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
         } else {
@@ -319,18 +284,25 @@ export class HTTPResponse {
 
   /** The rest of the body, parsed as JSON. @returns {Promise<any>} */
   async json() {
-    return JSON.parse(await this.text());
+    const wasRead = this.#wasRead;
+    const text = await this.text();
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      const answer = wantsTls(this.status, `${this.reason}\n${text.slice(0, 1000)}`) ? secureHint(true) : null;
+      throw jsonError(error, text, wasRead, answer);
+    }
   }
 
-  /** The rest of the body. @returns {Promise<Uint8Array>} */
-  bytes() {
-    return this.read();
+  /** The rest of the body, in memory of its own. @returns {Promise<Uint8Array>} */
+  async bytes() {
+    return new Uint8Array(await this.arrayBuffer());
   }
 
   /** The rest of the body. @returns {Promise<ArrayBuffer>} */
   async arrayBuffer() {
-    const bytes = await this.read();
-    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+    const { buffer, byteOffset, length } = await this.read();
+    return length === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + length);
   }
 
   // ---- the head ----
@@ -369,7 +341,7 @@ export class HTTPResponse {
 
   /** @returns {number} the socket's descriptor @throws {Error} when there is none */
   fileno() {
-    const fd = this.#open ? this.#channel.transport?.socket?._handle?.fd : undefined;
+    const fd = this.#inflow.open ? this.#channel.transport?.socket?._handle?.fd : undefined;
     if (typeof fd === 'number' && fd >= 0) return fd;
     throw Object.assign(new Error('the response has no descriptor: its connection is closed, or is no socket'), {
       code: 'EBADF',
@@ -383,263 +355,72 @@ export class HTTPResponse {
 
   /** @returns {boolean} see `closed` */
   isclosed() {
-    return !this.#open;
+    return !this.#inflow.open;
   }
 
   /** Closes the response. The connection is closed too, unless the body was read to its end. */
   close() {
-    if (this.#open) this.#finish();
+    this.#inflow.close();
+  }
+
+  /**
+   * Gives the socket away, of a response behind whose head no more HTTP comes: 101, a 2xx to CONNECT, and one whose body
+   * runs to the end of the connection.
+   *
+   * @returns {{socket: import('node:stream').Duplex, head: Buffer}} a stream, and what was received and no read was given
+   * @throws {ImproperConnectionState} for a body with framing, while one is being sent, or when there is no socket
+   */
+  detach() {
+    const channel = this.#channel;
+    const raw = channel.phase === PHASE_TUNNEL || channel.phase === PHASE_CLOSE;
+    if (!this.#inflow.open || channel.transport === null || channel.failed || !raw || channel.core.uploading) {
+      throw new ImproperConnectionState(
+        'there is nothing to detach: it takes an open response of 101, or one whose body runs to the end of the connection, ' +
+          'and no body that is being sent',
+      );
+    }
+    const inflow = this.#inflow;
+    const given = this.#detach();
+    inflow.forsake(new NotConnected('the socket was given away'));
+    return given;
   }
 
   async [Symbol.asyncDispose]() {
     this.close();
   }
 
+  /** What console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth, options, inspect) {
+    const { status, reason, version, url, closed } = this;
+    const headers = Object.fromEntries(this.headers.keys().map((name) => [name, this.getheader(name)]));
+    return `HTTPResponse ${inspect?.({ status, reason, version, url, closed, headers }, options) ?? `${status} ${reason}`}`;
+  }
+
   // ---- inside ----
 
-  /** Is nothing in the way of taking bytes that are at hand? */
-  get #free() {
-    return this.#open && this.#waiting === null && this.#error === null && this.#exchange.waits.idle.signals.length === 0;
-  }
-
-  /** Ends the response when a signal was aborted since the last operation. */
-  #heed() {
-    const aborted = this.#open ? abortedOf(this.#exchange.waits.idle.signals) : undefined;
-    if (aborted === undefined) return;
-    this.#error = aborted.reason;
-    this.#channel.abort(aborted.reason);
-    this.#finish();
-    this.#channel.close();
-  }
-
-  /** Begins an operation, after the one that waits. */
-  #begin(operation) {
-    if (this.#waiting !== null) {
-      const next = () => this.#begin(operation);
-      return this.#waiting.then(next, next);
-    }
+  /** Begins a read, once its arguments are checked. */
+  #perform(prepare, wasRead = true) {
+    let operation;
     try {
-      this.#heed();
-      const result = operation();
-      return result instanceof Promise ? result : Promise.resolve(result);
+      operation = prepare();
     } catch (error) {
       return Promise.reject(error);
     }
+    const result = this.#inflow.perform(operation);
+    this.#wasRead = wasRead;
+    return result;
   }
 
-  /** Waits until `step` gives a result. */
-  #wait(step) {
-    const promise = this.#channel.receiving(this.#exchange.waits.idle, () => {
-      try {
-        const result = step();
-        if (result !== undefined) this.#waiting = null;
-        return result;
-      } catch (error) {
-        this.#waiting = null;
-        throw error;
-      }
-    });
-    if (this.#channel.isReceiving) this.#waiting = promise; // or a signal that was aborted has ended it already
-    return promise;
-  }
-
-  #left() {
-    return this.#channel.closed ? 0 : this.#view[VIEW_LEFT_HIGH] * 2 ** 32 + this.#view[VIEW_LEFT_LOW];
-  }
-
-  /** Is there nothing to read any more? Raises what ended the body, each time anew. */
   #ended() {
-    if (this.#error !== null) throw this.#error;
-    if (this.#open && this.#channel.closed) throw this.#failure(nothing); // closed by a request after this one
-    return !this.#open;
-  }
-
-  /** Has everything arrived? */
-  get #complete() {
-    const { phase } = this.#channel;
-    return phase === PHASE_END || phase === PHASE_TUNNEL;
-  }
-
-  /** Closes the response once there is nothing more to read. */
-  #closeAtEnd() {
-    if (this.#open && this.#complete && this.#channel.available === 0) this.#finish();
-  }
-
-  #finish() {
-    const channel = this.#channel;
-    this.#open = false;
-    this.#exchange.finish();
-    if (diagnostics.responseEnd.hasSubscribers) {
-      const request = this.#exchange;
-      diagnostics.responseEnd.publish({ connection: this._owner, request, response: this, timings: request.timings });
-    }
-    if (channel.closed) return;
-    const length = this.#view[VIEW_TRAILER_LENGTH];
-    if (length > 0 && this.#complete) {
-      const from = this.#view[VIEW_TRAILER];
-      this.#trailerText = channel.core.rx.latin1Slice(from, from + length);
-    }
-    if (channel.phase !== PHASE_TUNNEL) channel.finish();
-    if (this.will_close) channel.close();
-  }
-
-  /** What ended the body before its end, if anything did: kept for every further read. */
-  #failure(partial) {
-    if (this.#error !== null) return this.#error;
-    const channel = this.#channel;
-    const expected = channel.phase === PHASE_LENGTH ? this.#left() : null;
-    const error = channel.failure({ partial: partial(), expected });
-    if (error === null) return null;
-    if (error.partial === undefined && Object.isExtensible(error) && error.code !== undefined) {
-      const bytes = partial();
-      if (bytes.length > 0) error.partial = bytes;
-    }
-    this.#error = this.#describe(error, channel);
-    this.#finish();
-    channel.close();
-    return this.#error;
-  }
-
-  /**
-   * Fills memory, and gives `result` of how much there is: less only at the end of the body, or before a failure that the
-   * next read raises. With `whole` a failure is raised at once.
-   */
-  #fill(target, wanted, result, whole = false) {
-    const channel = this.#channel;
-    const sink = { target, offset: 0, end: wanted };
-    const step = () => {
-      sink.offset += channel.read(target, sink.offset, wanted - sink.offset);
-      if (sink.offset < wanted && !this.#complete) {
-        if (!channel.failed) return undefined;
-        channel.sink = null;
-        if (whole || sink.offset === 0 || channel.abandoned) {
-          throw this.#failure(() => Buffer.from(target.subarray(0, sink.offset)));
-        }
-        return result(sink.offset);
-      }
-      channel.sink = null;
-      this.#closeAtEnd();
-      return result(sink.offset);
-    };
-    const now = step();
-    if (now !== undefined) return now;
-    channel.sink = sink;
-    return this.#wait(step);
-  }
-
-  #readSome(wanted) {
-    const channel = this.#channel;
-    const known = this.#flags & HAS_LENGTH || this.#complete ? this.#left() + channel.available : Infinity;
-    const size = Math.min(wanted, known);
-    if (size <= WHOLE_MAX && (size <= BLOCK_MIN || channel.available >= size || known !== Infinity)) {
-      const bytes = Buffer.allocUnsafe(size);
-      return this.#fill(bytes, size, (count) => (count === size ? bytes : Buffer.from(bytes.subarray(0, count))));
-    }
-    return this.#collect(wanted, false);
-  }
-
-  #readRest() {
-    const channel = this.#channel;
-    const known = this.#flags & HAS_LENGTH || this.#complete;
-    const size = known ? this.#left() + channel.available : Infinity;
-    if (size > WHOLE_MAX) return this.#collect(Infinity, true);
-    const bytes = Buffer.allocUnsafe(size);
-    return this.#fill(bytes, size, () => bytes, true);
-  }
-
-  /** Reads up to `wanted` bytes in blocks: their number is not known, or too large to make room for it at once. */
-  #collect(wanted, whole) {
-    const channel = this.#channel;
-    const blocks = [];
-    let total = 0;
-    let sink = null;
-    const nextBlock = () => {
-      const size = Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX));
-      sink = { target: Buffer.allocUnsafeSlow(size), offset: 0, end: size };
-      channel.sink = sink;
-    };
-    const gathered = () => {
-      channel.sink = null;
-      return Buffer.concat([...blocks, sink.target.subarray(0, sink.offset)]);
-    };
-    const step = () => {
-      for (;;) {
-        sink.offset += channel.read(sink.target, sink.offset, sink.end - sink.offset);
-        if (sink.offset < sink.end) break;
-        if (total + sink.offset === wanted) return gathered();
-        if (channel.available === 0 && this.#complete) break;
-        blocks.push(sink.target);
-        total += sink.offset;
-        nextBlock();
-      }
-      if (this.#complete && channel.available === 0) {
-        const bytes = gathered();
-        this.#closeAtEnd();
-        return bytes;
-      }
-      if (!channel.failed) return undefined;
-      if (whole || total + sink.offset === 0 || channel.abandoned) throw this.#failure(gathered);
-      return gathered();
-    };
-    nextBlock();
-    const now = step();
-    return now === undefined ? this.#wait(step) : now;
-  }
-
-  /** Waits until body bytes are at hand and gives `take()`; `end()` at the end of the body. */
-  #whenAvailable(wanted, end, take, failed = null) {
-    if ((failed === null && this.#ended()) || !this.#open || wanted === 0) return end();
-    const channel = this.#channel;
-    channel.readAhead();
-    const step = () => {
-      if (channel.available > 0) {
-        const result = take();
-        this.#closeAtEnd();
-        return result;
-      }
-      if (this.#complete) {
-        this.#closeAtEnd();
-        return end();
-      }
-      if (!channel.failed) return undefined;
-      if (failed !== null && !channel.abandoned) return failed();
-      throw this.#failure(end);
-    };
-    const now = step();
-    return now === undefined ? this.#wait(step) : now;
-  }
-
-  #readLine(limit) {
-    const parts = [];
-    let total = 0;
-    const line = () => Buffer.concat(parts);
-    const step = () => {
-      for (;;) {
-        if (limit >= 0 && total === limit) return line();
-        const result = this.#whenAvailable(-1, line, () => {
-          const run = this.#channel.peek();
-          const newline = run.indexOf(NEWLINE);
-          let count = newline < 0 ? run.length : newline + 1;
-          if (limit >= 0) count = Math.min(count, limit - total);
-          const part = Buffer.allocUnsafe(count);
-          this.#channel.read(part, 0, count);
-          parts.push(part);
-          total += count;
-          return newline >= 0 && count === newline + 1;
-        }, total > 0 ? line : null);
-        if (result instanceof Promise) return result.then((done) => (done === true ? line() : done === false ? step() : done));
-        if (result === true) return line();
-        if (result !== false) return result;
-        if (!this.#open) return line();
-      }
-    };
-    return step();
+    if (!diagnostics.responseEnd.hasSubscribers) return;
+    const request = this.#exchange;
+    diagnostics.responseEnd.publish({ connection: this.#owner, request, response: this, timings: request.timings });
   }
 }
 
 /** An error that lines were read before, which nobody was given. */
 function withLines(error, lines) {
-  const partial = Buffer.concat([...lines, error?.partial ?? nothing()]);
+  const partial = Buffer.concat([...lines, error?.partial ?? Buffer.alloc(0)]);
   if (partial.length === 0 || !Object.isExtensible(error) || error.retry_safe === undefined) return error;
   if (!(error instanceof IncompleteRead)) return Object.assign(error, { partial });
   const { expected, cause } = error;
@@ -649,9 +430,7 @@ function withLines(error, lines) {
 function asTarget(view) {
   if (view instanceof Uint8Array) return view;
   if (ArrayBuffer.isView(view)) return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  if (view instanceof ArrayBuffer || (typeof SharedArrayBuffer === 'function' && view instanceof SharedArrayBuffer)) {
-    return new Uint8Array(view);
-  }
+  if (isBytes(view)) return new Uint8Array(view);
   throw argumentError(`readinto needs an ArrayBufferView or an ArrayBuffer, not ${kindOf(view)}`, 'ERR_INVALID_ARG_TYPE');
 }
 

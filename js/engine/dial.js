@@ -7,9 +7,8 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import { Transport } from '../../bindings/node/transport.js';
-import { argumentError, TimeoutError } from '../errors.js';
-import { kindOf } from '../request/headers.js';
-import { after } from '../../bindings/node/timers.js';
+import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
+import { argumentError, kindOf, TimeoutError } from '../errors.js';
 
 /** Milliseconds until the next address is tried beside those before (RFC 8305 section 5). */
 const ATTEMPT_DELAY = 250;
@@ -40,11 +39,11 @@ class Attempt {
   errors = [];
   /** Sockets that are connecting, by address. */
   pending = new Map();
+  over = false;
 
-  #started = performance.now();
-  #timer;
+  #started = now();
+  #timer = null;
   #end;
-  #over = false;
 
   constructor(progress) {
     this.progress = progress;
@@ -55,10 +54,6 @@ class Attempt {
     this.ended.catch(() => {}); // an end that comes when nobody waits any more is no failure
   }
 
-  get over() {
-    return this.#over;
-  }
-
   cancel = (error) => {
     this.finish();
     this.#end(error);
@@ -66,26 +61,36 @@ class Attempt {
 
   /** Starts the time of what comes next. @param {number | null} seconds */
   limit(seconds) {
-    clearTimeout(this.#timer);
+    cancel(this.#timer);
+    this.#timer = null;
     if (seconds === null) return;
-    const since = performance.now();
-    this.#timer = after(seconds * 1000, () => {
-      const now = performance.now();
-      const error = new TimeoutError(this.progress.phase, seconds, (now - since) / 1000);
-      const waiting = [...this.pending.keys()].map((address) => this.#unanswered(address, seconds, now));
-      if (this.errors.length + waiting.length > 1) error.errors = [...this.errors, ...waiting];
-      this.cancel(error);
+    const since = now();
+    const timer = after(seconds * 1000, () => {
+      // What is there already is taken first: it may have come in time.
+      afterTurn(() => {
+        if (this.#timer === timer && !this.over) this.#expire(seconds, since);
+      });
     });
+    this.#timer = timer;
   }
 
-  #unanswered(address, seconds, now) {
-    const error = new TimeoutError('connect', seconds, (now - this.#started) / 1000);
+  #expire(seconds, since) {
+    const time = now();
+    const error = new TimeoutError(this.progress.phase, seconds, (time - since) / 1000);
+    const waiting = [...this.pending.keys()].map((address) => this.#unanswered(address, seconds, time));
+    if (this.errors.length + waiting.length > 1) error.errors = [...this.errors, ...waiting];
+    this.cancel(error);
+  }
+
+  #unanswered(address, seconds, time) {
+    const error = new TimeoutError('connect', seconds, (time - this.#started) / 1000);
     return Object.assign(error, { address });
   }
 
   finish() {
-    this.#over = true;
-    clearTimeout(this.#timer);
+    this.over = true;
+    cancel(this.#timer);
+    this.#timer = null;
     for (const transport of this.pending.values()) transport.destroy();
     this.pending.clear();
   }
@@ -144,9 +149,9 @@ function unreachable(errors) {
 function race(addresses, options, secured, attempt) {
   return new Promise((resolve, reject) => {
     let next = 0;
-    let timer;
+    let timer = null;
     const start = () => {
-      clearTimeout(timer);
+      cancel(timer);
       if (attempt.over || next === addresses.length) return;
       const address = addresses[next++];
       const transport = Transport.connect({ ...options, host: address }, secured);
@@ -154,7 +159,7 @@ function race(addresses, options, secured, attempt) {
       transport.connected().then(
         () => {
           if (!attempt.pending.delete(address)) return; // another one was first, or nobody waits any more
-          clearTimeout(timer);
+          cancel(timer);
           for (const slower of attempt.pending.values()) slower.destroy();
           attempt.pending.clear();
           resolve(transport);
@@ -168,7 +173,7 @@ function race(addresses, options, secured, attempt) {
       );
       if (next < addresses.length) timer = after(ATTEMPT_DELAY, start);
     };
-    attempt.ended.catch(() => clearTimeout(timer));
+    attempt.ended.catch(() => cancel(timer));
     start();
   });
 }
@@ -201,7 +206,7 @@ async function make(dial, attempt) {
   progress.phase = 'lookup';
   if (limits.lookup !== undefined) attempt.limit(limits.lookup);
   const addresses = await lookUp(host, dial.lookup ?? dns.lookup);
-  progress.lookup = performance.now();
+  progress.lookup = now();
   progress.phase = 'connect';
   if (limits.lookup !== undefined) attempt.limit(limits.connect);
   return race(inTurn(addresses, source_address), options, secured, attempt);
@@ -211,7 +216,7 @@ async function make(dial, attempt) {
  * Connects.
  *
  * @param {Dial} dial
- * @param {(cancel: ((error: Error) => void) | null) => void} cancellable told how to end the attempt, and when it is over
+ * @param {(cancel: (error: unknown) => void) => void} cancellable told how to end the attempt
  * @param {{phase: string, lookup: number | null, connect: number | null}} progress receives what is under way, and when
  *   each was done
  * @returns {Promise<Transport>} connected
@@ -223,10 +228,9 @@ export async function open(dial, cancellable, progress) {
   try {
     const transport = await Promise.race([make(dial, attempt), attempt.ended]);
     attempt.pending.clear();
-    progress.connect = performance.now();
+    progress.connect = now();
     return transport;
   } finally {
     attempt.finish();
-    cancellable(null);
   }
 }

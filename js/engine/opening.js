@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: MIT
 //
-// From a plan to a transport that requests can go out on: the socket, then TLS to a proxy, the tunnel, and TLS to the peer,
-// as far as they are wanted.
+// One attempt to connect, from a plan to a transport that requests can go out on: the socket, then TLS to a proxy, the
+// tunnel, and TLS to the peer, as far as they are wanted. One object for each attempt: its phase, its cancel, its end.
 
+import { now } from '../../bindings/node/timers.js';
+import { UnknownProtocol } from '../errors.js';
 import { Channel } from './channel.js';
 import { open } from './dial.js';
+import { abortedOf, onAbort, reasonOf } from './signals.js';
 import { askForTunnel } from './tunnel.js';
 
 /**
  * @typedef {object} Plan
  * @property {import('./dial.js').Dial} dial where to connect to: the peer, or its proxy
- * @property {import('../request/exchange.js').Waits} waits
- * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} proxy how TLS to the proxy is spoken
+ * @property {(name: string) => number | null} seconds how long each phase may take
+ * @property {AbortSignal[]} signals
+ * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} proxy how TLS to the proxy is
+ *   spoken
  * @property {{host: string, port: number, headers: string[]} | null} tunnel what the proxy is asked for
- * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} peer how TLS to the peer is spoken
+ * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} peer how TLS to the peer is
+ *   spoken
  * @property {Record<string, number>} limits
  * @property {number} debuglevel
- * @property {(response: import('./tunnel.js').TunnelResponse, headers: Record<string, string[]>) => void} onanswer told of
- *   the proxy's answer, a refusal included
+ * @property {(answer: import('./tunnel.js').Answer) => void} onanswer told of the proxy's answer, a refusal included
  */
 
 /**
@@ -25,67 +30,117 @@ import { askForTunnel } from './tunnel.js';
  *
  * @typedef {object} Progress
  * @property {string} phase what is under way, as the phase of an error
- * @property {boolean} failed was it the transport that failed, or the peer?
  * @property {number | null} lookup when the name was looked up
  * @property {number | null} connect when the socket was connected
  * @property {number | null} tls when TLS was there
  */
 
-/**
- * @param {Plan} plan
- * @param {Progress} progress
- * @param {(cancel: ((error: unknown) => void) | null) => void} cancellable told how to end what is under way
- * @returns {Promise<import('../../bindings/node/transport.js').Transport>}
- */
-export async function establish(plan, progress, cancellable) {
-  const first = plan.tunnel === null ? plan.peer : plan.proxy;
-  const transport = await dial({ ...plan.dial, secured: first }, plan.waits.connect.signals, progress, cancellable);
-  if (first === undefined && plan.tunnel === null) return transport;
-  const channel = new Channel(plan.limits);
-  cancellable((error) => channel.abort(error));
-  transport.passing = true; // on to the channel of what is asked inside
-  try {
-    channel.attach(transport);
-    if (first !== undefined) await secure(channel, first, plan, progress);
-    if (plan.tunnel !== null) {
-      progress.phase = 'receive';
-      await askForTunnel(channel, plan.tunnel, plan.waits.headers, plan.debuglevel, plan.onanswer);
-      if (plan.peer === undefined) channel.leaveTunnel();
-      else await secure(channel, plan.peer, plan, progress);
-    }
-    return transport;
-  } catch (error) {
-    transport.destroy();
-    progress.failed = error === channel.error || error === transport.error;
-    throw error;
-  } finally {
-    cancellable(null);
-    if (channel.transport !== null) channel.detach();
-    transport.passing = false;
-    channel.close();
+export class Opening {
+  /** Was it the transport that failed, or the peer, and not a caller's own code? */
+  failed = false;
+  /** Resolves with the transport. @type {Promise<import('../../bindings/node/transport.js').Transport>} */
+  transport;
+
+  #plan;
+  #progress;
+  #over = false;
+  #cancelled = false;
+  #reason;
+  #cancel = null; // ends what is under way
+
+  /** @param {Plan} plan @param {Progress} progress */
+  constructor(plan, progress) {
+    this.#plan = plan;
+    this.#progress = progress;
+    this.transport = this.#run();
   }
-}
 
-async function secure(channel, secured, plan, progress) {
-  progress.phase = 'tls';
-  channel.transport.secured = secured;
-  await channel.startTls(secured.name, plan.waits.tls);
-  progress.tls = performance.now();
-}
+  /** What is under way, as the phase of an error. */
+  get phase() {
+    return this.#progress.phase;
+  }
 
-/** Gets a socket connected, unless a signal ends that. */
-async function dial(target, signals, progress, cancellable) {
-  for (const signal of signals) signal.throwIfAborted();
-  let cancel = null;
-  const onabort = (event) => cancel?.(event.target.reason);
-  for (const signal of signals) signal.addEventListener('abort', onabort, { once: true });
-  const listen = (how) => {
-    cancel = how;
-    cancellable(how);
-  };
-  try {
-    return await open(target, listen, progress);
-  } finally {
-    for (const signal of signals) signal.removeEventListener('abort', onabort);
+  /** Ends the attempt: it rejects with the reason, unless it is over. @param {unknown} reason */
+  cancel(reason) {
+    if (this.#over || this.#cancelled) return;
+    this.#cancelled = true;
+    this.#reason = reason;
+    this.#cancel?.(reason);
+  }
+
+  /** Goes on, unless it was cancelled between two steps. */
+  #check() {
+    if (this.#cancelled) throw this.#reason;
+  }
+
+  async #run() {
+    const { signals } = this.#plan;
+    const aborted = abortedOf(signals);
+    if (aborted !== undefined) throw reasonOf(aborted);
+    const offs = signals.map((signal) => onAbort(signal, () => this.cancel(reasonOf(signal))));
+    try {
+      return await this.#establish();
+    } finally {
+      this.#over = true;
+      for (const off of offs) off();
+    }
+  }
+
+  async #establish() {
+    const plan = this.#plan;
+    const first = plan.tunnel === null ? plan.peer : plan.proxy;
+    const transport = await open(
+      { ...plan.dial, secured: first },
+      (cancel) => {
+        this.#cancel = cancel;
+      },
+      this.#progress,
+    );
+    try {
+      this.#check();
+      if (first !== undefined || plan.tunnel !== null) await this.#speak(transport, first);
+      this.#check();
+      return transport;
+    } catch (error) {
+      transport.destroy();
+      throw error;
+    }
+  }
+
+  /** Speaks to the proxy, or begins TLS: over a channel of its own, as none of it belongs to a request. */
+  async #speak(transport, first) {
+    const { limits, tunnel, peer, debuglevel, onanswer, seconds } = this.#plan;
+    transport.passing = true; // on to the channel of what is asked inside
+    const channel = new Channel(limits);
+    this.#cancel = (reason) => channel.abort(reason);
+    try {
+      channel.attach(transport);
+      if (first !== undefined) await this.#secure(channel, first);
+      if (tunnel !== null) {
+        this.#check();
+        this.#progress.phase = 'receive';
+        await askForTunnel(channel, tunnel, seconds('headers'), debuglevel, onanswer);
+        this.#check();
+        if (peer === undefined) channel.leaveTunnel();
+        else await this.#secure(channel, peer);
+      }
+    } catch (error) {
+      const own = error === channel.error || error === transport.error;
+      this.failed = own && !this.#cancelled;
+      if (error?.code !== 'ERR_HTTP_UNKNOWN_PROTOCOL' || error instanceof UnknownProtocol) throw error;
+      throw Object.assign(new UnknownProtocol(error.version), { message: error.message });
+    } finally {
+      this.#cancel = null;
+      if (channel.transport !== null) channel.detach();
+      transport.passing = false;
+      channel.close();
+    }
+  }
+
+  async #secure(channel, secured) {
+    this.#progress.phase = 'tls';
+    channel.transport.secured = secured;
+    await channel.startTls(secured.name, this.#plan.seconds('tls'));
+    this.#progress.tls = now();
   }
 }

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// Sending the body of a request, piece by piece, as long as the server has not answered.
+// Sending: what is staged, then a body piece by piece, as long as the core says that it is wanted. An upload goes on by
+// itself beside the reading of its answer (full duplex); its step is run whenever something happened to the channel.
+//
+//   START     the head is to be handed over
+//   CONTINUE  waiting for a 100, or a final answer, for some time
+//   PIECES    the source is asked for a piece, and it is sent
+//   TRAILERS  they are asked for
+//   END       the end of the body is sent
+//   DRAIN     waiting until the socket has let go of what it was given
+//   OVER
 
-import { performance } from 'node:perf_hooks';
+import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
+import { BODY_NONE } from '../../bindings/generated/abi.js';
+import { coreError, TimeoutError } from '../errors.js';
+import { refused } from '../refusal.js';
 import { print, reprBytes } from '../watch/debug.js';
-import { flatHeaders } from '../request/headers.js';
 
 /** Large pieces are handed over in parts of this size at first, so that progress is seen … */
 const PART = 256 * 1024;
@@ -13,183 +24,456 @@ const PART_MAX = 4 * 1024 * 1024;
 const QUICK = 100;
 
 /**
- * So many bytes are sent at most before the event loop turns once. An answer may be there, with a reset behind it: a write
- * that meets the reset makes Node close the socket with the answer unread, so what is there has to be read before.
+ * So many bytes are sent at most before the event loop turns once, and so many milliseconds may go by. An answer may be
+ * there, with a reset behind it: a write that meets the reset makes Node close the socket with the answer unread, so what
+ * is there has to be read before. And other things have to be done meanwhile.
  */
 const TURN = 64 * 1024;
+const TURN_TIME = 5;
 
-/** Lets the event loop turn when enough was sent since it did. */
-async function letRead(channel, length) {
-  channel.sentSinceTurn += length;
-  if (channel.sentSinceTurn < TURN) return;
-  channel.sentSinceTurn = 0;
-  await new Promise(setImmediate);
-}
+const START = 0;
+const CONTINUE = 1;
+const PIECES = 2;
+const TRAILERS = 3;
+const END = 4;
+const DRAIN = 5;
+const OVER = 6;
 
-/**
- * Waits while the socket asks to, and the server has not answered.
- *
- * @param {import('./channel.js').Channel} channel
- * @param {object} limits how long one wait may take, see `Channel.sending`
- */
-export async function drained(channel, limits) {
-  const step = () => {
-    if (channel.closed) throw channel.failure();
-    if (channel.headIn) return true;
-    if (channel.failed) throw channel.failure();
-    return channel.transport.full ? undefined : true;
-  };
-  if (step() === undefined) await channel.sending('send', limits, step);
-}
+export class Outflow {
+  #channel;
+  #body;
+  #expect;
+  #trailers;
+  #raw;
+  #counted;
+  #debuglevel;
+  #onsent;
+  #state = START;
+  #source = null;
+  #pending = null; // what a source or a function of trailers promised: { done, value, failed }
+  #piece = null; // the one that is being sent …
+  #offset = 0; // … from here
+  #ownFraming = false; // are its chunks framed by the caller?
+  #partSize = PART;
+  #partSince = 0;
+  #sentSinceTurn = 0;
+  #turnedAt = 0;
+  #turning = false;
+  #waitedOut = false; // for a 100
+  #timer = null;
+  #answered = false; // is the final head in, or was it?
+  #foreignError = false; // was it the caller's own code that failed?
+  #waiter;
+  #resolve;
+  #reject;
 
-/** Hands what is staged to the transport. */
-export function flush(channel) {
-  channel.throwIfGone();
-  const result = channel.flush();
-  if (result !== 0) throw (channel.error ??= channel.core.error(result));
-}
-
-/** Writes bytes in parts, as fast as the socket takes them. */
-async function write(channel, bytes, offset, limits) {
-  let size = PART;
-  for (let at = offset; at < bytes.length; ) {
-    const since = performance.now();
-    await letRead(channel, Math.min(size, bytes.length - at));
-    await drained(channel, limits);
-    if (channel.answered) return;
-    if (at > offset) size = performance.now() - since < QUICK ? Math.min(2 * size, PART_MAX) : PART;
-    channel.transport.write(bytes.subarray(at, at + size));
-    at += size;
+  /**
+   * @param {import('./channel.js').Channel} channel with a transport
+   * @param {object} what
+   * @param {import('../request/body.js').Body} what.body
+   * @param {boolean} [what.raw] is it sent as it is (http.client's send)?
+   * @param {boolean} [what.counted] … and is the core told of it?
+   * @param {number | null} [what.expect] seconds to wait for a 100
+   * @param {string[] | (() => unknown) | null} [what.trailers]
+   * @param {(given: unknown) => string[]} [what.flatten] makes fields of what a function of trailers gave
+   * @param {{seconds: (name: string) => number | null, signals: AbortSignal[]}} what.exchange
+   * @param {number} [what.debuglevel]
+   * @param {() => void} [what.onsent] called when all of it is with the socket, or not wanted any more
+   */
+  constructor(channel, { body, raw = false, counted = true, expect = null, trailers = null, flatten, exchange, debuglevel = 0, onsent = () => {} }) {
+    this.#channel = channel;
+    this.#body = body;
+    this.#raw = raw;
+    this.#counted = counted;
+    this.#expect = expect;
+    this.#trailers = trailers;
+    this.flatten = flatten;
+    this.exchange = exchange;
+    this.#debuglevel = debuglevel;
+    this.#onsent = onsent;
   }
-}
 
-/**
- * Sends bytes as they are.
- *
- * @param {import('./channel.js').Channel} channel
- * @param {Buffer} bytes
- * @param {object} limits
- */
-export async function sendRaw(channel, bytes, limits) {
-  channel.throwIfGone();
-  const { exports, address } = channel.core;
-  exports.porthole_conn_sent_raw(address, bytes.length);
-  await write(channel, bytes, 0, limits);
-  await drained(channel, limits);
-}
-
-/**
- * Sends a piece of a body, framed as the core says. Up to its first wait it runs at once, so that a caller can cork the
- * socket around it.
- *
- * @param {import('./channel.js').Channel} channel
- * @param {Buffer} piece
- * @param {object} limits
- * @param {number} debuglevel
- */
-export async function sendPiece(channel, piece, limits, debuglevel) {
-  if (piece.length === 0) {
-    if (debuglevel > 0) print('Zero length chunk ignored');
-    return;
+  get over() {
+    return this.#state === OVER;
   }
-  channel.throwIfGone();
-  const { core, transport } = channel;
-  const { exports, address } = core;
-  const { socket } = transport;
-  const whole = piece.length <= PART;
-  socket.cork?.();
-  try {
-    const framed = exports.porthole_conn_body_piece(address, piece.length);
-    if (framed < 0) throw core.error(framed);
-    if (debuglevel > 0) {
-      const after = framed ? '\r\n' : '';
-      print(`send: ${reprBytes(Buffer.concat([core.staged(), piece, Buffer.from(after)]))}`);
+
+  /**
+   * Begins.
+   *
+   * @returns {Promise<void>} resolves when all is handed over, or (but for `raw`) the final head is in; rejects with what
+   *   failed before that
+   */
+  run() {
+    const channel = this.#channel;
+    channel.outflow = this;
+    if (this.#body.kind !== BODY_NONE) {
+      channel.transport.counting = true; // memory of the caller's is only free when it is with the system
+      channel.transport.expectAnswer();
     }
-    flush(channel);
-    transport.write(whole ? piece : piece.subarray(0, PART));
-    if (whole && !channel.closed) {
-      exports.porthole_conn_body_piece_end(address);
-      flush(channel);
-    }
-  } finally {
-    socket.uncork?.();
+    this.#turnedAt = now();
+    this.#waiter = {
+      phase: 'send',
+      seconds: null,
+      signals: this.exchange.signals,
+      step: () => this.#step(),
+      resolve: () => {},
+      reject: (error) => this.#closed(error),
+      started: 0,
+      mark: null,
+      marked: 0,
+      done: false,
+      offs: null,
+    };
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      if (this.#step() === undefined) channel.waiting.add(this.#waiter);
+    });
   }
-  if (!whole) {
-    await write(channel, piece, PART, limits);
-    if (channel.answered) return;
-    await drained(channel, limits);
-    channel.throwIfGone();
-    exports.porthole_conn_body_piece_end(address);
-    flush(channel);
-  }
-  await drained(channel, limits);
-}
 
-/**
- * Gives the pieces of a body to `send`, until there are no more or the server has answered.
- *
- * @param {import('./channel.js').Channel} channel
- * @param {import('../request/body.js').Body} body
- * @param {object} limits
- * @param {(piece: Buffer) => Promise<void>} send
- */
-export async function eachPiece(channel, body, limits, send) {
-  const pieces = body.pieces();
-  const iterator = pieces[Symbol.asyncIterator]?.() ?? pieces[Symbol.iterator]();
-  let done = false;
-  try {
-    while (!channel.answered) {
-      const next = iterator.next();
-      const result = next instanceof Promise ? await channel.unlessAnswered(next, limits) : next;
-      if (result === undefined) break;
-      if (result.done) {
-        done = true;
-        break;
+  #step() {
+    const channel = this.#channel;
+    if (channel.headIn) this.#answered = true;
+    try {
+      const done = this.#advance();
+      if (this.#answered && !this.#raw) this.#resolve();
+      return done;
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+  }
+
+  /** The channel was closed. @param {any} error why */
+  #closed(error) {
+    if (this.#state === OVER) return;
+    if (!this.#answered || this.#raw) {
+      this.#fail(error);
+    } else {
+      this.#end(undefined);
+      this.#resolve();
+    }
+  }
+
+  /** Whoever waits for it is told, else who reads the answer, or the next request. */
+  #fail(error) {
+    if (this.#state === OVER) return;
+    const channel = this.#channel;
+    const told = !this.#answered || this.#raw;
+    this.#end(error);
+    if (told) {
+      if (this.#foreignError) channel.foreign = true;
+      this.#reject(error);
+    } else {
+      this.#resolve();
+      channel.uploadFailed(error, this.#foreignError);
+    }
+  }
+
+  /** Does what can be done now. @returns {true | undefined} true when it is over */
+  #advance() {
+    const channel = this.#channel;
+    for (;;) {
+      if (channel.failed && this.#state !== OVER) {
+        if (!this.#answered || channel.error instanceof TimeoutError) throw channel.failure();
+        this.#succeed(); // nobody is there any more, and the answer is
+        return true;
       }
-      if (!channel.answered) await letRead(channel, result.value.length);
-      if (!channel.answered) await send(result.value);
+      if (this.#turning) return undefined;
+      const going = this.#act();
+      if (this.#state === OVER) return true;
+      if (!going) return undefined;
     }
-  } finally {
-    // A source that is not needed any more is told, and not waited for.
-    if (!done) Promise.resolve(iterator.return?.()).catch(() => {});
   }
-}
 
-/**
- * Sends all of a body that comes in pieces, and its end.
- *
- * @param {import('./channel.js').Channel} channel
- * @param {import('../request/body.js').Body} body
- * @param {object} limits
- * @param {number} debuglevel
- * @param {string[] | (() => any) | null} trailers name, value, …, or a function that gives headers once the body is sent
- */
-export async function sendBody(channel, body, limits, debuglevel, trailers) {
-  if (debuglevel > 0 && body.readable !== '') {
-    print('reading a readable');
-    if (body.readable === 'text') print('encoding file using iso-8859-1');
+  /** Does the next thing. @returns {boolean} go on? */
+  #act() {
+    const channel = this.#channel;
+    switch (this.#state) {
+      case START:
+        return this.#start();
+      case CONTINUE:
+        if (!channel.continued && !this.#waitedOut && !this.#answered) return this.#wait('continue');
+        cancel(this.#timer);
+        this.#timer = null;
+        this.#state = PIECES;
+        return true;
+      case PIECES:
+        if (this.#isStopped) return this.#go(DRAIN);
+        if (channel.transport.full || (channel.transport.holding && this.#piece === null)) return this.#wait('send');
+        return this.#sendPiece();
+      case TRAILERS:
+        return this.#isStopped ? this.#go(DRAIN) : this.#askForTrailers();
+      case END:
+        this.#state = DRAIN;
+        if (!this.#isStopped) this.#sendEnd();
+        return true;
+      case DRAIN:
+        if (channel.transport.holding && !this.#isStopped) return this.#wait('send');
+        this.#succeed();
+        return true;
+      default:
+        return true;
+    }
   }
-  if (body.pieces !== null) {
-    await eachPiece(channel, body, limits, (piece) => sendPiece(channel, piece, limits, debuglevel));
-  }
-  let fields = trailers ?? [];
-  if (typeof trailers === 'function' && !channel.answered) {
-    const given = trailers();
-    fields = flatHeaders(typeof given?.then === 'function' ? await channel.unlessAnswered(given, limits) : given);
-  }
-  endBody(channel, debuglevel, fields);
-  await drained(channel, limits);
-}
 
-/** Sends the end of a body, unless the server has answered before. */
-function endBody(channel, debuglevel, trailers) {
-  if (channel.answered) {
-    if (channel.failed) throw channel.failure();
-    return;
+  /** Does the peer not want the rest? */
+  get #isStopped() {
+    const { core } = this.#channel;
+    return core.uploadStopped;
   }
-  const { core } = channel;
-  core.bodyEnd(trailers);
-  const staged = core.staged();
-  if (debuglevel > 0 && staged.length > 0) print(`send: ${reprBytes(staged)}`);
-  flush(channel);
+
+  #go(state) {
+    this.#state = state;
+    return true;
+  }
+
+  /** Begins to wait, unless it waits for this already. @returns {false} */
+  #wait(phase) {
+    const waiter = this.#waiter;
+    const seconds = phase === 'source' ? null : this.exchange.seconds(phase);
+    const name = phase === 'source' ? 'send' : phase;
+    if (waiter.phase === name && waiter.seconds === seconds && waiter.started > 0) return false;
+    waiter.phase = name;
+    waiter.seconds = seconds;
+    this.#channel.waiting.restart(waiter);
+    return false;
+  }
+
+  /** Something else is waited for next: time counts anew. */
+  #wentOn() {
+    this.#waiter.started = 0;
+  }
+
+  #start() {
+    const channel = this.#channel;
+    const body = this.#body;
+    if (body.failure !== undefined) throw this.#foreign(body.failure);
+    if (channel.transport.full) return this.#wait('send');
+    this.#wentOn();
+    if (this.#raw) return this.#go(PIECES);
+    if (this.#debuglevel > 0) print(`send: ${reprBytes(channel.core.staged)}`);
+    if (this.#expect !== null) {
+      channel.flush();
+      this.#timer = after(this.#expect * 1000, () => {
+        this.#waitedOut = true;
+        channel.waiting.wake();
+      });
+      return this.#go(CONTINUE);
+    }
+    const { socket } = channel.transport;
+    socket.cork?.(); // the head, and a small body, are one write
+    try {
+      channel.flush();
+      this.#state = PIECES;
+      if (body.bytes !== null) this.#sendPiece();
+      else if (this.#debuglevel > 0 && body.readable !== '') {
+        print('reading a readable');
+        if (body.readable === 'text') print('encoding file using iso-8859-1');
+      }
+    } finally {
+      socket.uncork?.();
+    }
+    return true;
+  }
+
+  // ---- pieces ----
+
+  /** @returns {boolean} go on? */
+  #sendPiece() {
+    const begun = this.#piece !== null;
+    if (!begun && !this.#nextPiece()) return this.#state !== PIECES;
+    const piece = this.#piece;
+    if (begun && this.#mustTurn(piece.length - this.#offset)) return false;
+    const { socket } = this.#channel.transport;
+    socket.cork?.(); // what frames it goes with it
+    try {
+      if (this.#offset === 0 && !this.#raw) this.#begin(piece);
+      this.#sendPart(piece);
+    } finally {
+      socket.uncork?.();
+    }
+    this.#wentOn();
+    return true;
+  }
+
+  /** Large pieces go in parts, the larger the faster they are taken. */
+  #sendPart(piece) {
+    const channel = this.#channel;
+    const { core } = channel;
+    if (this.#offset === 0) this.#partSize = PART;
+    else this.#partSize = now() - this.#partSince < QUICK ? Math.min(2 * this.#partSize, PART_MAX) : PART;
+    this.#partSince = now();
+    const part = piece.length <= PART ? piece : piece.subarray(this.#offset, this.#offset + this.#partSize);
+    if (this.#raw && this.#counted) this.#check(core.sentRaw(part));
+    channel.transport.write(part);
+    this.#offset += part.length;
+    if (!this.#raw) {
+      channel.throwIfGone(); // a Duplex can do anything in a write
+      this.#check(this.#ownFraming ? core.sentChunks(part) : core.piecePassed(part.length));
+    }
+    if (this.#offset < piece.length) return;
+    this.#piece = null;
+    this.#offset = 0;
+    if (!this.#raw) channel.flush();
+  }
+
+  /** Asks for the next piece. @returns {boolean} is there one now? */
+  #nextPiece() {
+    const bytes = this.#ask();
+    if (bytes === undefined) return false;
+    if (bytes === null) {
+      this.#state = this.#raw ? DRAIN : TRAILERS;
+      return false;
+    }
+    if (bytes.length === 0 && this.#debuglevel > 0 && !this.#raw) print('Zero length chunk ignored');
+    if (bytes.length > 0) this.#piece = bytes;
+    return !this.#mustTurn(bytes.length) && this.#piece !== null;
+  }
+
+  /** Begins a piece: what frames it is staged and handed over. */
+  #begin(bytes) {
+    const channel = this.#channel;
+    const begun = channel.core.bodyPiece(bytes.length);
+    this.#check(begun);
+    this.#ownFraming = begun === 2;
+    if (this.#debuglevel > 0) {
+      const before = channel.core.staged;
+      print(`send: ${reprBytes(Buffer.concat([before, bytes, Buffer.from(before.length > 0 ? '\r\n' : '')]))}`);
+    }
+    channel.flush();
+  }
+
+  /** @returns {Buffer | null | undefined} the next piece, null at the end, undefined as long as it is waited for */
+  #ask() {
+    const body = this.#body;
+    if (body.bytes !== null) {
+      if (this.#source !== null) return null;
+      this.#source = body;
+      return body.bytes;
+    }
+    if (this.#pending === null) {
+      let next;
+      try {
+        this.#source ??= body.open();
+        next = this.#source === null ? null : this.#source.next();
+      } catch (error) {
+        throw this.#foreign(error);
+      }
+      if (typeof next?.then !== 'function') return next;
+      this.#await(next);
+    }
+    return this.#settled();
+  }
+
+  /** Waits for what was promised. */
+  #await(promise) {
+    const pending = { done: false, failed: false, value: undefined };
+    this.#pending = pending;
+    const settle = (failed, value) => {
+      Object.assign(pending, { done: true, failed, value });
+      this.#channel.waiting.wake();
+    };
+    promise.then(
+      (value) => settle(false, value),
+      (error) => settle(true, error),
+    );
+  }
+
+  /** What was promised, once it is there. @throws */
+  #settled() {
+    const pending = this.#pending;
+    if (!pending.done) {
+      this.#wait('source');
+      return undefined;
+    }
+    this.#pending = null;
+    if (pending.failed) throw this.#foreign(pending.value);
+    this.#wentOn();
+    return pending.value;
+  }
+
+  /** Lets the event loop turn when enough was sent since it did, or time has gone by. @returns {boolean} does it? */
+  #mustTurn(length) {
+    const channel = this.#channel;
+    const time = now();
+    if (this.#sentSinceTurn < TURN && time - this.#turnedAt < TURN_TIME) {
+      this.#sentSinceTurn += Math.min(length, PART);
+      return false;
+    }
+    this.#turning = true;
+    afterTurn(() => {
+      this.#turning = false;
+      this.#sentSinceTurn = 0;
+      this.#turnedAt = now();
+      channel.waiting.wake();
+    });
+    return true;
+  }
+
+  // ---- the end ----
+
+  #askForTrailers() {
+    if (typeof this.#trailers !== 'function') return this.#go(END);
+    if (this.#pending === null) {
+      let given;
+      try {
+        given = this.#trailers();
+      } catch (error) {
+        throw this.#foreign(error);
+      }
+      if (typeof given?.then === 'function') this.#await(given);
+      else this.#trailers = this.flatten(given);
+      return true;
+    }
+    const given = this.#settled();
+    if (given === undefined && this.#pending !== null) return false;
+    this.#trailers = this.flatten(given);
+    return true;
+  }
+
+  #sendEnd() {
+    const channel = this.#channel;
+    const { core } = channel;
+    if (this.#body.kind === BODY_NONE) return;
+    const error = core.bodyEnd(this.#trailers ?? []);
+    if (error !== 0) throw refused(error, { headers: this.#trailers ?? [], index: core.refused, limit: core.limit });
+    const { staged } = core;
+    if (this.#debuglevel > 0 && staged.length > 0) print(`send: ${reprBytes(staged)}`);
+    channel.flush();
+  }
+
+  #check(result) {
+    if (result < 0) throw coreError(result, { limit: this.#channel.core.limit });
+  }
+
+  #foreign(error) {
+    this.#foreignError = true;
+    return error;
+  }
+
+  /** All of it is handed over, or not wanted any more. */
+  #succeed() {
+    const onsent = this.#onsent;
+    this.#end(undefined);
+    onsent();
+    this.#resolve();
+    if (!this.#channel.closed) this.#channel.uploadOver();
+  }
+
+  /** It is over, whole or not: a source that is not needed any more is told, and nothing of it is held on to. */
+  #end(error) {
+    this.#state = OVER;
+    cancel(this.#timer);
+    this.#timer = null;
+    this.#body.discard(error);
+    this.#source = null;
+    this.#piece = null;
+    this.#trailers = null;
+    this.#onsent = null;
+    const channel = this.#channel;
+    if (channel.outflow !== this) return;
+    channel.outflow = null;
+    if (channel.transport !== null) channel.transport.counting = false;
+  }
 }

@@ -2,15 +2,14 @@
 //
 // Asking a proxy for a tunnel: CONNECT (RFC 9110 section 9.3.6), and what it answers.
 
-import { listFields } from '../../bindings/wasm/core.js';
+import { Buffer } from 'node:buffer';
+import { after, cancel } from '../../bindings/node/timers.js';
+import { listFields } from '../../bindings/wasm/fields.js';
+import { PHASE_HEAD, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
+import { hinted, TunnelError } from '../errors.js';
+import { refused } from '../refusal.js';
 import { print, reprBytes } from '../watch/debug.js';
-import { TimeoutError, TunnelError } from '../errors.js';
-import { abortedOf, Exchange } from '../request/exchange.js';
-import { PHASE_HEAD, PHASE_TUNNEL, VIEW_FIELDS, VIEW_STATUS } from '../../bindings/generated/abi.js';
-import { HTTPMessage } from '../api/message.js';
-import { HTTPResponse } from '../api/response.js';
-import { after } from '../../bindings/node/timers.js';
-import { flush } from './outflow.js';
+import { proxyHint, wantsTls } from '../watch/hints.js';
 
 /** What is kept of the body of a refusal, in bytes … */
 const BODY_MAX = 64 * 1024;
@@ -18,10 +17,10 @@ const BODY_MAX = 64 * 1024;
 const BODY_TIME = 1;
 
 /**
- * @typedef {object} TunnelResponse
+ * @typedef {object} Answer
  * @property {number} status
  * @property {string} reason
- * @property {HTTPMessage} headers
+ * @property {string[]} fields name, value, …
  * @property {Buffer} body of a refusal: its first 64 KiB
  */
 
@@ -30,61 +29,74 @@ const BODY_TIME = 1;
  *
  * @param {import('./channel.js').Channel} channel
  * @param {{host: string, port: number, headers: string[]}} tunnel
- * @param {import('./channel.js').Limits} limits of waiting for the answer
+ * @param {number | null} seconds how long to wait for the answer
  * @param {number} debuglevel
- * @param {(response: TunnelResponse, headers: Record<string, string[]>) => void} tell told of the answer, a refusal
- *   included
+ * @param {(answer: Answer) => void} tell told of the answer, a refusal included
  * @throws {TunnelError} when the proxy refuses
  */
-export async function askForTunnel(channel, tunnel, limits, debuglevel, tell) {
+export async function askForTunnel(channel, tunnel, seconds, debuglevel, tell) {
   const { core } = channel;
-  core.tunnel(tunnel.host, tunnel.port, tunnel.headers);
-  if (debuglevel > 0) print(`send: ${reprBytes(core.staged())}`);
-  flush(channel);
+  stageConnect(core, tunnel);
+  if (debuglevel > 0) print(`send: ${reprBytes(core.staged)}`);
+  channel.flush();
   const step = () => {
-    if (channel.phase > PHASE_HEAD) return true;
+    if (channel.phase > PHASE_HEAD && !channel.abandoned) return readAnswer(core);
     if (channel.failed) throw channel.failure();
     return undefined;
   };
-  if (step() === undefined) await channel.receiving(limits, step);
-  const head = channel.takeHead();
-  const { view } = core;
-  const status = view[VIEW_STATUS];
-  const reason = channel.reasonIn(head);
-  const fields = listFields(head.substring(view[VIEW_FIELDS]));
+  const answer = step() ?? (await channel.waiting.until('receive', seconds, [], step));
+  const { status, reason, fields } = answer;
   if (debuglevel > 0) {
     for (let i = 0; i < fields.length; i += 2) print(`header: ${fields[i]}: ${fields[i + 1]}`);
   }
   const opened = channel.phase === PHASE_TUNNEL;
-  const body = opened ? Buffer.alloc(0) : await readRefusal(channel, limits);
-  tell({ status, reason, headers: new HTTPMessage(fields), body }, byName(fields));
-  if (!opened) throw new TunnelError(status, reason);
+  const body = opened ? Buffer.alloc(0) : await readRefusal(channel, seconds);
+  tell({ status, reason, fields, body });
+  if (opened) return;
+  const error = new TunnelError(status, reason);
+  throw wantsTls(status, body.subarray(0, 1024).latin1Slice()) ? hinted(error, proxyHint) : error;
+}
+
+/**
+ * Stages CONNECT.
+ *
+ * @param {import('../../bindings/wasm/connection.js').Connection} core
+ * @param {{host: string, port: number, headers: string[]}} tunnel
+ * @throws {TypeError | InvalidURL} for a host, port or header that can't be sent
+ */
+export function stageConnect(core, { host, port, headers }) {
+  const error = core.tunnel(host, port, headers);
+  if (error !== 0) throw refused(error, { host, port, headers, index: core.refused, limit: core.limit });
+}
+
+function readAnswer(core) {
+  const { head, status, reasonAt, reasonLength, fieldsAt } = core;
+  return {
+    status,
+    reason: head.substring(reasonAt, reasonAt + reasonLength),
+    fields: listFields(head.substring(fieldsAt)),
+  };
 }
 
 /** The body of a refusal, as far as it comes. */
-async function readRefusal(channel, { seconds, signals }) {
-  const { core } = channel;
-  core.exports.porthole_conn_accept(core.address);
-  const waits = { idle: { seconds, signals } };
-  const response = new HTTPResponse({ channel, exchange: new Exchange('CONNECT', '', waits), debuglevel: 0 });
-  const timer = after(BODY_TIME * 1000, () => channel.fail(new TimeoutError('receive', BODY_TIME, BODY_TIME)));
+async function readRefusal(channel, seconds) {
+  channel.core.accept();
+  const body = Buffer.alloc(BODY_MAX);
+  let length = 0;
+  let late = false;
+  const step = () => {
+    if (channel.abandoned) throw channel.failure();
+    length += channel.read(body, length, BODY_MAX - length);
+    return late || length === BODY_MAX || channel.core.complete || channel.failed ? true : undefined;
+  };
+  const timer = after(BODY_TIME * 1000, () => {
+    late = true;
+    channel.waiting.wake();
+  });
   try {
-    return await response.read(BODY_MAX);
-  } catch (error) {
-    if (abortedOf(signals) !== undefined) throw error;
-    return error.partial ?? Buffer.alloc(0);
+    if (step() === undefined) await channel.waiting.until('receive', seconds, [], step);
   } finally {
-    clearTimeout(timer);
+    cancel(timer);
   }
-}
-
-/** Headers as an object: name, as it was received, to values. */
-function byName(fields) {
-  const headers = {};
-  for (let i = 0; i < fields.length; i += 2) {
-    const [name, value] = [fields[i], fields[i + 1]];
-    if (Object.hasOwn(headers, name)) headers[name].push(value);
-    else Object.defineProperty(headers, name, { value: [value], enumerable: true, configurable: true, writable: true });
-  }
-  return headers;
+  return Buffer.from(body.subarray(0, length));
 }

@@ -3,26 +3,11 @@
 // An exchange: one request and its response, with what is known of both: when things happened, how long they may take,
 // what can abort them, and what is needed to send the request again.
 
-import { performance } from 'node:perf_hooks';
-import { after } from '../../bindings/node/timers.js';
+import { AsyncResource } from 'node:async_hooks';
+import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
+import { refused } from '../refusal.js';
 
-/** @param {AbortSignal[]} signals @returns {AbortSignal | undefined} the one that is aborted */
-export function abortedOf(signals) {
-  return signals.length === 0 ? undefined : signals.find(({ aborted }) => aborted);
-}
-
-/**
- * How long the operations of an exchange may wait, and what can end them.
- *
- * @typedef {object} Waits
- * @property {number | null | undefined} lookup seconds, null for no limit; undefined where a look-up counts as connecting
- * @property {import('../engine/channel.js').Limits} connect
- * @property {import('../engine/channel.js').Limits} tls
- * @property {import('../engine/channel.js').Limits} send
- * @property {import('../engine/channel.js').Limits} continue
- * @property {import('../engine/channel.js').Limits} headers
- * @property {import('../engine/channel.js').Limits} idle
- */
+const NO_SIGNALS = Object.freeze([]);
 
 export class Exchange {
   /** Headers of `request`: name, value, …; null when the request is made step by step. @type {string[] | null} */
@@ -31,7 +16,7 @@ export class Exchange {
   kind = 0;
   size = 0;
   flags = 0;
-  /** The steps of a request that is made step by step. @type {Array<(core: import('../../bindings/wasm/core.js').Core) => void> | null} */
+  /** The steps of a request that is made step by step. @type {Array<(core: import('../../bindings/wasm/connection.js').Connection) => void> | null} */
   steps = null;
   /** The body, when it can be sent once more. @type {import('./body.js').Body | null} */
   replay = null;
@@ -39,8 +24,10 @@ export class Exchange {
   repeated = false;
   /** Had the connection carried a request before? */
   reused = false;
-  /** Was its response handed out? */
-  accepted = false;
+  /** Does somebody wait for its response? */
+  receiving = false;
+  /** How many promises of a callback for 1xx are to be waited for. */
+  informing = 0;
   /** How many seconds to wait for a 100 before the body is sent; null for not at all. */
   expect = null;
   /** Trailers: name, value, …, or a function that gives some. */
@@ -49,13 +36,13 @@ export class Exchange {
   deadline = null;
   /** What connecting is at: the phase of its errors. */
   phase = 'connect';
-  /** Did the transport or the peer fail while connecting? */
-  failed = false;
-  /** The channel that it was sent on. @type {import('../engine/channel.js').Channel | null} */
+  /** The channel that it is staged on. @type {import('../engine/channel.js').Channel | null} */
   channel = null;
+  /** The sending of its body. @type {import('../engine/outflow.js').Outflow | null} */
+  outflow = null;
 
-  // When things happened, in milliseconds of performance.now(); null for what did not.
-  started = performance.now();
+  // When things happened, in milliseconds; null for what did not.
+  started = now();
   lookup = null;
   connect = null;
   tls = null;
@@ -63,20 +50,58 @@ export class Exchange {
   firstByte = null;
   end = null;
 
+  #terms;
   #timer = null;
+  #context = null;
 
-  /** @param {string} method @param {string} url @param {Waits} waits */
-  constructor(method, url, waits) {
+  /**
+   * @param {string} method
+   * @param {string} url
+   * @param {import('./terms.js').Terms} terms of the connection
+   * @param {AbortSignal | null} signal of the request
+   */
+  constructor(method, url, terms, signal) {
     this.method = method;
     this.url = url;
-    this.waits = waits;
+    this.#terms = terms;
+    const own = terms.signal;
+    this.signals = own === null && signal === null ? NO_SIGNALS : [own, signal].filter((one) => one !== null);
   }
 
-  /** Stages all of it that is known so far. @param {import('../../bindings/wasm/core.js').Core} core */
+  /** @param {string} name what is waited for @returns {number | null} how long, in seconds; null for no limit */
+  seconds(name) {
+    return this.#terms.seconds(name);
+  }
+
+  /**
+   * Stages all of it that is known so far.
+   *
+   * @param {import('../../bindings/wasm/connection.js').Connection} core
+   * @throws what the core refuses
+   */
   stage(core) {
     const { steps } = this;
-    if (steps === null) core.request(this.method, this.url, this.fields, this.kind, this.size, this.flags);
-    else for (const step of steps) step(core);
+    if (steps === null) {
+      const error = core.request(this.method, this.url, this.fields, this.kind, this.size, this.flags);
+      if (error !== 0) throw this.refusal(error, core, this.fields);
+    } else {
+      for (const step of steps) step(core);
+    }
+  }
+
+  /** What the core refused, as an error. @param {number} error @param {string[]} headers the ones that were given */
+  refusal(error, core, headers) {
+    return refused(error, { method: this.method, url: this.url, headers, index: core.refused, limit: core.limit });
+  }
+
+  /** Notes in which async context it was made: callbacks are called there. */
+  keepContext() {
+    this.#context ??= new AsyncResource('porthole.request', { requireManualDestroy: false });
+  }
+
+  /** Calls a function in that context. @template T @param {() => T} run @returns {T} */
+  within(run) {
+    return this.#context === null ? run() : this.#context.runInAsyncScope(run);
   }
 
   /** Milliseconds from the start of the request. */
@@ -95,30 +120,28 @@ export class Exchange {
   /**
    * Sets the time for all of it.
    *
-   * @param {number} seconds
    * @param {(seconds: number, elapsed: number) => void} expire called when it has run out before `finish`
    */
-  limit(seconds, expire) {
-    const run = () => {
-      const elapsed = performance.now() - this.started;
-      if (elapsed < seconds * 1000 - 1) {
-        this.#arm(run, seconds * 1000 - elapsed);
-      } else {
-        this.#timer = null;
-        expire(seconds, elapsed / 1000);
-      }
+  limit(expire) {
+    const seconds = this.deadline;
+    const look = () => {
+      if (this.end !== null) return;
+      const elapsed = now() - this.started;
+      if (elapsed < seconds * 1000 - 1) this.#timer = after(seconds * 1000 - elapsed, wait);
+      else expire(seconds, elapsed / 1000);
     };
-    this.#arm(run, seconds * 1000);
-  }
-
-  #arm(run, milliseconds) {
-    this.#timer = after(milliseconds, run);
+    // What is there already is taken first: it may have come in time.
+    const wait = () => {
+      this.#timer = null;
+      afterTurn(look);
+    };
+    this.#timer = after(seconds * 1000, wait);
   }
 
   /** It is over, whole or not. */
   finish() {
-    this.end ??= performance.now();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.end ??= now();
+    cancel(this.#timer);
     this.#timer = null;
   }
 }

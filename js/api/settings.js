@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+//
+// The options of a connection as its properties: what each may be is checked when it is assigned.
+
+import { DEFAULT_LIMITS } from '../../bindings/generated/limits.js';
+import { checkLimits } from '../request/limits.js';
+import {
+  checkCount,
+  checkFunction,
+  checkHost,
+  checkOptions,
+  checkPath,
+  checkPort,
+  checkSeconds,
+  checkSignal,
+  checkSourceAddress,
+  checkTimeouts,
+  hostAndPort,
+  optionsOf,
+  TAKES,
+} from '../request/options.js';
+import { Terms } from '../request/terms.js';
+import { checkContext } from './context.js';
+
+/** Members that are looked up on the class when the instance has none of its own, as Python looks attributes up. */
+const CLASS_MEMBERS = ['debuglevel', 'auto_open', 'default_port', 'response_class'];
+
+/** What the operations of a connection are allowed. @type {(settings: Settings) => Terms} */
+export let termsOf;
+
+export class Settings {
+  #terms = new Terms();
+  #host;
+  #port;
+  #limits;
+  #own = { __proto__: null }; // the class members that this instance has itself
+
+  /**
+   * @param {string} host a name or an address; the port can follow a colon
+   * @param {number | null | object} port
+   * @param {object | undefined} options see the manual
+   */
+  constructor(host, port, options) {
+    const settings = checkOptions(new.target[TAKES], optionsOf(port, options));
+    const split = hostAndPort(host, settings === port ? null : port, new.target.default_port);
+    this.#host = split.host;
+    this.#port = split.port;
+    this.timeout = settings.timeout;
+    this.timeouts = settings.timeouts;
+    this.signal = settings.signal;
+    this.limits = settings.limits;
+    if (settings.limits?.headers === undefined) this.max_response_headers = settings.max_response_headers;
+    this.deadline = checkSeconds('deadline', settings.deadline);
+    this.source_address = checkSourceAddress(settings.source_address);
+    this.socket_path = checkPath(settings.socket_path);
+    this.proxy_context = checkContext(settings.proxy_context, 'proxy_context');
+    this.blocksize = checkCount('blocksize', settings.blocksize ?? 16384, 1);
+    this.retry_stale = checkCount('retry_stale', Number(settings.retry_stale ?? 0), 0);
+    this.create_connection = checkFunction('create_connection', settings.create_connection);
+    this.lookup = checkFunction('lookup', settings.lookup);
+    this.on_informational = checkFunction('on_informational', settings.on_informational);
+    /** How many requests were sent. */
+    this.request_count = 0;
+  }
+
+  /** The name or the address of the server, without a port. */
+  get host() {
+    return this.#host;
+  }
+
+  set host(host) {
+    this.#host = checkHost(host);
+  }
+
+  /** Its port. */
+  get port() {
+    return this.#port;
+  }
+
+  set port(port) {
+    this.#port = checkPort(port);
+  }
+
+  /** Seconds that an operation may wait with nothing moving, or null. */
+  get timeout() {
+    return this.#terms.timeout;
+  }
+
+  set timeout(seconds) {
+    this.#terms.timeout = checkSeconds('timeout', seconds);
+  }
+
+  /** Seconds by what is waited for, over `timeout`: a frozen object. */
+  get timeouts() {
+    return this.#terms.timeouts;
+  }
+
+  set timeouts(timeouts) {
+    this.#terms.timeouts = checkTimeouts(timeouts);
+  }
+
+  /** Ends every operation when it is aborted. */
+  get signal() {
+    return this.#terms.signal;
+  }
+
+  set signal(signal) {
+    this.#terms.signal = checkSignal(signal);
+  }
+
+  /** What a peer may make us keep: a frozen object with all limits. Counts from the next connection on. */
+  get limits() {
+    return this.#limits;
+  }
+
+  set limits(limits) {
+    this.#limits = checkLimits(limits);
+  }
+
+  /** How many header lines a response may have: the limit `headers`. */
+  get max_response_headers() {
+    return this.#limits.headers;
+  }
+
+  set max_response_headers(count) {
+    const headers = checkCount('max_response_headers', count ?? DEFAULT_LIMITS.headers, 0);
+    this.#limits = checkLimits({ ...this.#limits, headers });
+  }
+
+  static {
+    termsOf = (settings) => settings.#terms;
+    for (const name of CLASS_MEMBERS) {
+      Object.defineProperty(Settings.prototype, name, {
+        configurable: true,
+        enumerable: false,
+        get() {
+          return (#own in this ? this.#own[name] : undefined) ?? this.constructor[name];
+        },
+        set(value) {
+          if (#own in this) this.#own[name] = value;
+          else this.constructor[name] = value; // the prototype of a class: as if it were set on the class
+        },
+      });
+    }
+  }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+//
+// request() of subclasses that override the steps that it is made of, in CPython's order; and what is done with a 1xx.
+
+import { Buffer } from 'node:buffer';
+import { BODY_NONE, ENCODE_CHUNKED, EXPECT_CONTINUE } from '../../bindings/generated/abi.js';
+import { listFields, planRequest } from '../../bindings/wasm/fields.js';
+import { coreError } from '../errors.js';
+import { refused } from '../refusal.js';
+import { flatHeaders } from '../request/headers.js';
+import { print, reprBytes, reprText } from '../watch/debug.js';
+import * as diagnostics from '../watch/diagnostics.js';
+import { HTTPMessage } from './message.js';
+
+/** Does a connection override steps of `request`? An own property counts. */
+export function overridesSteps(connection, { prototype }) {
+  return (
+    connection.send !== prototype.send ||
+    connection.putheader !== prototype.putheader ||
+    connection.putrequest !== prototype.putrequest ||
+    connection.endheaders !== prototype.endheaders
+  );
+}
+
+/**
+ * Calls the steps.
+ *
+ * @param {import('./connection.js').HTTPConnection} connection
+ * @param {import('../request/exchange.js').Exchange} exchange
+ * @param {unknown} given the body as the caller gave it
+ * @param {import('../request/body.js').Body} body
+ * @param {object} options of request()
+ */
+export async function requestBySteps(connection, exchange, given, body, { encode_chunked = false }) {
+  const { method, url, fields, expect } = exchange;
+  const flags = (encode_chunked ? ENCODE_CHUNKED : 0) | (expect === null ? 0 : EXPECT_CONTINUE);
+  const plan = planRequest(method, fields, body.kind, body.size, flags);
+  connection.putrequest(method, url, { skip_host: plan.skipHost, skip_accept_encoding: plan.skipAcceptEncoding });
+  if (plan.contentLength !== null) connection.putheader('Content-Length', String(plan.contentLength));
+  if (plan.addChunked) connection.putheader('Transfer-Encoding', 'chunked');
+  if (plan.addExpect) connection.putheader('Expect', '100-continue');
+  for (let i = 0; i < fields.length; i += 2) connection.putheader(fields[i], fields[i + 1]);
+  exchange.given = typeof given === 'string' ? body.bytes : given; // CPython encodes it before
+  await connection.endheaders(exchange.given, { encode_chunked: plan.encodeChunked });
+}
+
+/**
+ * Hands an overridden send() what CPython hands it: the head, then the body, or each framed chunk.
+ *
+ * @param {import('./connection.js').HTTPConnection} connection
+ * @param {import('../request/exchange.js').Exchange} exchange whose head is staged
+ * @param {import('../request/body.js').Body} body
+ */
+export async function sendBySteps(connection, exchange, body) {
+  await connection.send(Buffer.from(exchange.channel.core.takeStaged()));
+  if (body.kind === BODY_NONE) return;
+  const source = body.bytes === null ? body.open() : null;
+  let piece = source === null ? body.bytes : await source.next();
+  while (piece !== null && !exchange.channel.core.uploadStopped) {
+    if (piece.length > 0) await connection.send(frame(exchange.channel.core, piece));
+    piece = source === null ? null : await source.next();
+  }
+  const { core } = exchange.channel;
+  if (core.uploadStopped) {
+    body.discard();
+    return;
+  }
+  const { trailers } = exchange;
+  const fields = typeof trailers === 'function' ? flatHeaders(await trailers()) : (trailers ?? []);
+  const error = core.bodyEnd(fields);
+  if (error !== 0) throw refused(error, { headers: fields, index: core.refused, limit: core.limit });
+  const end = Buffer.from(core.takeStaged());
+  if (end.length > 0) await connection.send(end);
+}
+
+/** A piece as it goes on the wire. */
+function frame(core, piece) {
+  const begun = core.bodyPiece(piece.length);
+  if (begun < 0) throw coreError(begun);
+  const before = core.takeStaged();
+  const passed = begun === 2 ? core.sentChunks(piece) : core.piecePassed(piece.length);
+  if (passed < 0) throw coreError(passed);
+  const after = core.takeStaged();
+  return before.length + after.length === 0 ? piece : Buffer.concat([before, piece, after]);
+}
+
+/**
+ * What is done with a 1xx: it is printed and told. The channel does not hold its connection by it, unless that is told too.
+ *
+ * @param {import('../engine/channel.js').Channel} channel
+ * @param {((response: object) => unknown) | null} callback
+ * @param {number} debuglevel
+ * @param {import('./connection.js').HTTPConnection | null} connection to tell the diagnostics of
+ * @param {import('../request/exchange.js').Exchange} exchange
+ */
+export function informer(channel, callback, debuglevel, connection, exchange) {
+  exchange.keepContext();
+  return (core) => {
+    const { head, status, reasonAt, reasonLength, fieldsAt } = core;
+    const text = head.substring(fieldsAt);
+    if (debuglevel > 0) {
+      print(`reply: ${reprText(head.substring(0, fieldsAt))}`);
+      const lines = text.match(/[^\n]*\n/g) ?? [];
+      print(`headers: [${lines.map((line) => reprBytes(Buffer.from(line, 'latin1'))).join(', ')}]`);
+    }
+    const response = {
+      status,
+      reason: head.substring(reasonAt, reasonAt + reasonLength),
+      headers: new HTTPMessage(listFields(text)),
+    };
+    exchange.within(() => {
+      if (connection !== null) diagnostics.informational.publish({ connection, request: exchange, ...response });
+      if (callback !== null) heed(channel, exchange, callback(response));
+    });
+  };
+}
+
+/** A promise that a callback gave: what it rejects with is what getresponse() rejects with. */
+function heed(channel, exchange, given) {
+  if (typeof given?.then !== 'function') return;
+  exchange.informing++;
+  const settle = () => {
+    exchange.informing--;
+    channel.waiting.wake();
+  };
+  given.then(settle, (error) => {
+    channel.failForeign(error);
+    settle();
+  });
+}

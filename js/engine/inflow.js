@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: MIT
+//
+// The body of one response, and the order of what reads it: the one writer of memory that bytes are read into. A read that
+// begins while another one waits is done after it, whatever happens in between.
+//
+//   open       bytes can come
+//   ended      read to its end
+//   failed     the connection failed, or was closed: `error` is what every further read gets
+//   closed     by the reader
+
+import { Buffer } from 'node:buffer';
+import { IncompleteRead, NotConnected } from '../errors.js';
+import { PHASE_LENGTH } from '../../bindings/generated/abi.js';
+import { abortedOf, reasonOf } from './signals.js';
+
+const NEWLINE = 10;
+const WHOLE_MAX = 64 * 1024 * 1024; // bodies up to this size get their memory at once, larger ones as they come
+const BLOCK_MIN = 64 * 1024;
+const BLOCK_MAX = 8 * 1024 * 1024;
+
+const NO_MEMORY = { absorb: null, room: null, passed: null, taken: null };
+
+const nothing = () => Buffer.alloc(0);
+
+/**
+ * A read.
+ *
+ * @typedef {object} Operation
+ * @property {() => unknown} step gives its result, or undefined as long as there is none, or throws
+ * @property {(() => number) | null} absorb takes what is at hand; answers how much that was
+ * @property {(() => Uint8Array) | null} room memory of ours for what comes next
+ * @property {((length: number) => void) | null} passed told how much came there
+ * @property {(() => Buffer) | null} taken what it has taken so far
+ */
+
+export class Inflow {
+  /** What every further read raises. @type {any} */
+  error = null;
+  /** The field lines of the trailer section, once the body was read. */
+  trailer = '';
+
+  #channel;
+  #exchange;
+  #hasLength;
+  #willClose;
+  #onend;
+  #describe;
+  #open = true;
+  #queue = []; // the operations that wait, the one that is under way first
+  #advancing = false;
+  #waiter = null;
+
+  /**
+   * @param {import('./channel.js').Channel} channel whose core has handed the response out
+   * @param {{seconds: (name: string) => number | null, signals: AbortSignal[], finish: () => void}} exchange
+   * @param {() => void} onend called once, when the body was read, closed or lost
+   * @param {(error: any, channel: import('./channel.js').Channel) => any} describe adds what is known of the connection
+   */
+  constructor(channel, exchange, onend, describe) {
+    this.#channel = channel;
+    this.#exchange = exchange;
+    this.#hasLength = channel.core.hasLength;
+    this.#willClose = channel.core.willClose;
+    this.#onend = onend;
+    this.#describe = describe;
+  }
+
+  get open() {
+    return this.#open;
+  }
+
+  /** Bytes of the body that have not been read, or null where that is not known. */
+  get length() {
+    if (!this.#hasLength) return null;
+    return this.#open && this.error === null ? this.#left : 0;
+  }
+
+  get #left() {
+    const channel = this.#channel;
+    return channel.closed ? 0 : channel.core.left + channel.core.available;
+  }
+
+  /** Has everything arrived? */
+  get #complete() {
+    return !this.#channel.closed && this.#channel.core.complete;
+  }
+
+  // ---- the order of reads ----
+
+  /**
+   * Begins an operation, after those that wait.
+   *
+   * @param {Operation | (() => unknown)} operation or its step alone
+   * @returns {Promise<any>}
+   */
+  perform(operation) {
+    const one = typeof operation === 'function' ? { ...NO_MEMORY, step: operation } : operation;
+    if (this.#queue.length === 0) {
+      let value;
+      try {
+        this.#heed();
+        value = one.step();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      if (value !== undefined) return Promise.resolve(value);
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ ...one, resolve, reject });
+      if (this.#queue.length === 1) this.#wait();
+    });
+  }
+
+  /** Can what is at hand be taken with nobody before? */
+  get free() {
+    return this.#open && this.#queue.length === 0 && this.error === null && this.#exchange.signals.length === 0;
+  }
+
+  #wait() {
+    const channel = this.#channel;
+    channel.reader = this;
+    this.#waiter = {
+      phase: 'receive',
+      seconds: this.#exchange.seconds('idle'),
+      signals: this.#exchange.signals,
+      step: () => this.#advance(),
+      resolve: () => {},
+      reject: (error) => this.#rejectAll(error),
+      started: 0,
+      mark: null,
+      marked: 0,
+      done: false,
+      offs: null,
+    };
+    channel.waiting.add(this.#waiter);
+  }
+
+  /** Does what can be done. @returns {true | undefined} true when nobody waits any more */
+  #advance() {
+    this.#advancing = true;
+    while (this.#queue.length > 0) {
+      const one = this.#queue[0];
+      try {
+        const value = one.step();
+        if (value === undefined) break;
+        one.resolve(value);
+      } catch (error) {
+        one.reject(error);
+      }
+      this.#queue.shift();
+      if (this.#queue.length > 0 && !this.#channel.closed) this.#channel.waiting.restart(this.#waiter);
+    }
+    this.#advancing = false;
+    if (this.#queue.length > 0) return undefined;
+    if (this.#channel.reader === this) this.#channel.reader = null;
+    return true;
+  }
+
+  /** The channel is closed, and these have no result. */
+  #rejectAll(error) {
+    if (this.#advancing) return; // each is told by its own step
+    for (const one of this.#queue.splice(0)) one.reject(error);
+    if (this.#channel.reader === this) this.#channel.reader = null;
+  }
+
+  /** Takes what is at hand into the memory of the operation under way. @returns {number} how much that was */
+  absorb() {
+    return this.#queue[0]?.absorb?.() ?? 0;
+  }
+
+  /** @returns {Uint8Array | null} memory of ours for what comes next */
+  room() {
+    return this.#queue[0]?.room?.() ?? null;
+  }
+
+  /** What the operation under way has taken and not given. @returns {Buffer} */
+  taken() {
+    return this.#queue[0]?.taken?.() ?? nothing();
+  }
+
+  /** So many bytes came into `room`. @param {number} length */
+  passed(length) {
+    this.#queue[0]?.passed?.(length);
+  }
+
+  // ---- ending ----
+
+  /** Ends the response when a signal was aborted since the last operation. */
+  #heed() {
+    const aborted = this.#open ? abortedOf(this.#exchange.signals) : undefined;
+    if (aborted === undefined) return;
+    this.error = reasonOf(aborted);
+    this.#channel.abort(this.error);
+    this.#end();
+    this.#channel.close();
+  }
+
+  /** Is there nothing to read any more? @throws what ended the body, each time anew */
+  #ended() {
+    if (this.error !== null) throw this.error;
+    if (this.#open && (this.#channel.closed || this.#channel.abandoned)) throw this.#failure(nothing);
+    return !this.#open;
+  }
+
+  /** Ends the response once there is nothing more to read. */
+  #endIfRead() {
+    if (this.#open && this.#complete && this.#channel.available === 0) this.#end();
+  }
+
+  /** The reader wants no more. The connection is closed too, unless the body was read to its end. */
+  close() {
+    this.#end();
+  }
+
+  #end() {
+    if (!this.#open) return;
+    const channel = this.#channel;
+    this.#open = false;
+    const whole = this.#complete;
+    if (whole && channel.core.hasTrailer) this.trailer = channel.core.trailer;
+    this.#exchange.finish();
+    if (!channel.closed) {
+      channel.finish();
+      if (this.#willClose && !channel.closed && channel.core.atRest) channel.close(); // or once the upload is over
+    }
+    this.#onend();
+  }
+
+  /**
+   * The connection forgets the response, as its socket is somebody else's now: who reads gets the error.
+   *
+   * @param {any} error
+   */
+  forsake(error) {
+    if (!this.#open) return;
+    this.error = error;
+    this.#open = false;
+    this.#exchange.finish();
+    this.#onend();
+  }
+
+  /** What ended the body before its end, if anything did: kept for every further read. */
+  #failure(partial) {
+    if (this.error !== null) return this.error;
+    const channel = this.#channel;
+    const expected = channel.phase === PHASE_LENGTH ? channel.core.left : null;
+    const error = channel.failure({ partial: partial(), expected });
+    const ofUpload = error === channel.uploadError;
+    channel.told = true;
+    channel.untold = false;
+    if (!ofUpload && error.partial === undefined && Object.isExtensible(error) && error.code !== undefined) {
+      const bytes = partial();
+      if (bytes.length > 0) error.partial = bytes;
+    }
+    const described = this.#describe(error, channel);
+    this.error = ofUpload ? new NotConnected('the connection was closed', { cause: error }) : described;
+    this.#end();
+    channel.close();
+    return described;
+  }
+
+  // ---- reading: each gives an operation ----
+
+  /** All of it is there, and nobody waits: the usual case for small bodies. @returns {Buffer | null} null when it is not so */
+  takeWhole() {
+    if (!this.free || !this.#complete || this.#channel.abandoned) return null;
+    const bytes = Buffer.allocUnsafe(this.#channel.available);
+    this.#channel.core.copyRest(bytes);
+    this.#end();
+    return bytes;
+  }
+
+  /** Memory of the reader's is filled at once, if so much is at hand. @returns {boolean} */
+  fillNow(target) {
+    const size = target.length;
+    if (size === 0 || !this.free || this.#channel.abandoned || this.#channel.available < size) return false;
+    this.#channel.read(target, 0, size);
+    this.#endIfRead();
+    return true;
+  }
+
+  /** The rest of the body. */
+  rest() {
+    return this.#begun(() => {
+      if (this.#ended()) return nothing();
+      const known = this.#hasLength || this.#complete;
+      const size = known ? this.#left : Number.POSITIVE_INFINITY;
+      if (size > WHOLE_MAX) return this.#collect(Number.POSITIVE_INFINITY, true);
+      const bytes = Buffer.allocUnsafe(size);
+      return this.#fill(bytes, true, () => bytes, true);
+    });
+  }
+
+  /** So many bytes, unless the body ends before. @param {number} wanted */
+  some(wanted) {
+    return this.#begun(() => {
+      if (this.#ended()) return nothing();
+      const known = this.#hasLength || this.#complete ? this.#left : Number.POSITIVE_INFINITY;
+      const size = Math.min(wanted, known);
+      if (size > BLOCK_MIN && (size > WHOLE_MAX || known === Number.POSITIVE_INFINITY) && this.#channel.available < size) {
+        return this.#collect(wanted, false);
+      }
+      const bytes = Buffer.allocUnsafe(size);
+      return this.#fill(bytes, true, (count) => (count === size ? bytes : Buffer.from(bytes.subarray(0, count))));
+    });
+  }
+
+  /**
+   * Fills memory of the caller's, unless the body ends before. It is written to in steps of ours only, as it is found
+   * then: it can be transferred or shrunk meanwhile.
+   *
+   * @param {Uint8Array} target
+   */
+  into(target) {
+    return this.#begun(() => (this.#ended() ? 0 : this.#fill(target, false, (count) => count)));
+  }
+
+  /** What is at hand, at most so many bytes; waits only when nothing is. @param {number} wanted below 0 for all */
+  one(wanted) {
+    return () => {
+      if (this.#ended() || wanted === 0) return nothing();
+      return this.#whenAvailable(nothing, () => {
+        const { available } = this.#channel;
+        const bytes = Buffer.allocUnsafe(wanted < 0 ? available : Math.min(wanted, available));
+        this.#channel.read(bytes, 0, bytes.length);
+        return bytes;
+      });
+    };
+  }
+
+  /** The same, and leaves it there; a body that was cut has an end here. @param {number} wanted */
+  peek(wanted) {
+    return () => {
+      if (this.error instanceof IncompleteRead || wanted === 0 || (!this.#open && this.error === null)) return nothing();
+      if (this.error !== null) throw this.error;
+      if (this.#channel.closed || this.#channel.abandoned) throw this.#failure(nothing);
+      return this.#whenAvailable(
+        nothing,
+        () => {
+          const run = this.#channel.core.peek();
+          return Buffer.from(wanted < 0 ? run : run.subarray(0, wanted));
+        },
+        () => {
+          if (this.#channel.failure() instanceof IncompleteRead) return nothing();
+          throw this.#failure(nothing);
+        },
+      );
+    };
+  }
+
+  /** A line with its end, at most so many bytes. @param {number} limit below 0 for none */
+  line(limit) {
+    const parts = [];
+    let total = 0;
+    const line = () => Buffer.concat(parts);
+    const take = () => {
+      const run = this.#channel.core.peek();
+      const newline = run.indexOf(NEWLINE);
+      let count = newline < 0 ? run.length : newline + 1;
+      if (limit >= 0) count = Math.min(count, limit - total);
+      const part = Buffer.allocUnsafe(count);
+      this.#channel.read(part, 0, count);
+      parts.push(part);
+      total += count;
+      return newline >= 0 && count === newline + 1;
+    };
+    const step = () => {
+      for (;;) {
+        if (limit >= 0 && total === limit) return line();
+        if (total === 0 ? this.#ended() : !this.#open) return line();
+        const done = this.#whenAvailable(() => true, take, total > 0 ? () => true : null, line);
+        if (done === undefined) return undefined;
+        if (done) return line();
+      }
+    };
+    return { ...NO_MEMORY, step, taken: line };
+  }
+
+  /** An operation whose first step makes it: what it is depends on what is at hand by then. */
+  #begun(make) {
+    let made;
+    const operation = {
+      step: () => {
+        if (made === undefined) {
+          const result = make();
+          if (typeof result !== 'object' || typeof result.step !== 'function') return result;
+          made = result;
+        }
+        return made.step();
+      },
+      absorb: () => made?.absorb() ?? 0,
+      room: () => made?.room?.() ?? null,
+      passed: (length) => made?.passed(length),
+      taken: () => made?.taken() ?? nothing(),
+    };
+    return operation;
+  }
+
+  /**
+   * Fills memory, and gives `result` of how much there is: less only at the end of the body, or before a failure that the
+   * next read raises. With `whole` a failure is raised at once.
+   */
+  #fill(target, ours, result, whole = false) {
+    const channel = this.#channel;
+    const wanted = target.length;
+    let offset = 0;
+    const absorb = () => {
+      if (target.length < wanted) return 0;
+      const count = channel.read(target, offset, wanted - offset);
+      offset += count;
+      return count;
+    };
+    const step = () => {
+      if (target.length < wanted) throw memoryGone(offset);
+      if (!channel.abandoned) absorb();
+      if (offset === wanted || (this.#complete && !channel.abandoned)) {
+        this.#endIfRead();
+        return result(offset);
+      }
+      if (!channel.failed) return undefined;
+      if (whole || offset === 0 || channel.abandoned) throw this.#failure(() => Buffer.from(target.subarray(0, offset)));
+      return result(offset);
+    };
+    const room = ours ? () => target.subarray(offset) : null;
+    const passed = (length) => {
+      offset += length;
+    };
+    return { step, absorb, room, passed, taken: () => Buffer.from(target.subarray(0, offset)) };
+  }
+
+  /** Reads up to `wanted` bytes in blocks: their number is not known, or too large to make room for it at once. */
+  #collect(wanted, whole) {
+    const channel = this.#channel;
+    const blocks = [];
+    let total = 0; // in the blocks that are full
+    let block = null;
+    let offset = 0;
+    const next = () => {
+      block = Buffer.allocUnsafeSlow(Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX)));
+      offset = 0;
+    };
+    const gathered = () => Buffer.concat([...blocks, block.subarray(0, offset)]);
+    const absorb = () => {
+      let taken = 0;
+      for (;;) {
+        const count = channel.read(block, offset, block.length - offset);
+        offset += count;
+        taken += count;
+        if (offset < block.length || total + offset === wanted) return taken;
+        blocks.push(block);
+        total += offset;
+        next();
+      }
+    };
+    const step = () => {
+      if (!channel.abandoned) absorb();
+      if (total + offset === wanted || (this.#complete && !channel.abandoned)) {
+        const bytes = gathered();
+        this.#endIfRead();
+        return bytes;
+      }
+      if (!channel.failed) return undefined;
+      if (whole || total + offset === 0 || channel.abandoned) throw this.#failure(gathered);
+      return gathered();
+    };
+    next();
+    const passed = (length) => {
+      offset += length;
+    };
+    return { step, absorb, room: () => block.subarray(offset), passed, taken: gathered };
+  }
+
+  /** Gives `take()` once body bytes are at hand, `end()` at the end of the body; undefined as long as neither. */
+  #whenAvailable(end, take, failed = null, partial = nothing) {
+    const channel = this.#channel;
+    if (channel.available > 0 && !channel.abandoned) {
+      const result = take();
+      this.#endIfRead();
+      return result;
+    }
+    if (this.#complete && !channel.abandoned) {
+      this.#endIfRead();
+      return end();
+    }
+    if (!channel.failed) return undefined;
+    if (failed !== null && !channel.abandoned) return failed();
+    throw this.#failure(partial);
+  }
+}
+
+/** The memory of a reader went away while bytes were waited for. */
+function memoryGone(count) {
+  const error = new TypeError(
+    `the memory given to readinto was transferred or shrunk while it was waited for: ${count} bytes had been written to it`,
+  );
+  return Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//
+// How operations wait: each is a step, a plain function that gives its result, or undefined as long as there is none, or
+// throws. Whenever something happened to the channel all steps are run again. Nothing else in the engine knows of promises
+// that settle later; a caller that blocks would replace this file alone.
+
+import { afterTurn, now, unwatch, watch } from '../../bindings/node/timers.js';
+import { TimeoutError } from '../errors.js';
+import { abortedOf, onAbort, reasonOf } from './signals.js';
+
+/**
+ * Somebody who waits.
+ *
+ * @typedef {object} Waiter
+ * @property {string} phase what for: the `phase` of a TimeoutError
+ * @property {number | null} seconds how long with nothing moving, or null
+ * @property {AbortSignal[]} signals that end it
+ * @property {() => unknown} step
+ * @property {(value: any) => void} resolve
+ * @property {(error: unknown) => void} reject
+ * @property {number} started when it began, in milliseconds
+ * @property {boolean} done
+ */
+
+/** All who wait on one channel. */
+export class Waiting {
+  // As one that is watched by timers.js.
+  due = Number.POSITIVE_INFINITY;
+  nextWatched = null;
+  previousWatched = null;
+
+  #end; // ends the channel
+  #progress; // tells how much the peer has taken
+  #waiters = [];
+  #moved = 0; // when something moved last, in milliseconds
+  #looking = false; // has the time of somebody come, and the event loop not turned since?
+
+  /**
+   * @param {(error: unknown) => void} end ends the channel with an error, as a wait was aborted or took too long
+   * @param {() => number | null} progress a number that changes as long as the peer takes what was sent
+   */
+  constructor(end, progress) {
+    this.#end = end;
+    this.#progress = progress;
+  }
+
+  /** Does nobody wait? */
+  get idle() {
+    return this.#waiters.length === 0;
+  }
+
+  /** What is waited for, as the phase of an error. */
+  get phase() {
+    return this.#waiters[0]?.phase ?? 'receive';
+  }
+
+  /** Bytes came or went. */
+  moved(time) {
+    this.#moved = time;
+  }
+
+  /**
+   * Waits until a step gives its result, which it has not done yet.
+   *
+   * @template T
+   * @param {string} phase
+   * @param {number | null} seconds
+   * @param {AbortSignal[]} signals
+   * @param {() => T | undefined} step
+   * @returns {Promise<T>}
+   */
+  until(phase, seconds, signals, step) {
+    return new Promise((resolve, reject) => {
+      this.add({ phase, seconds, signals, step, resolve, reject, started: 0, mark: null, marked: 0, done: false, offs: null });
+    });
+  }
+
+  /** @param {Waiter} waiter */
+  add(waiter) {
+    this.#waiters.push(waiter);
+    if (waiter.seconds !== null) this.restart(waiter);
+    if (waiter.signals.length === 0) return;
+    const aborted = abortedOf(waiter.signals);
+    if (aborted !== undefined) this.#end(reasonOf(aborted));
+    else waiter.offs = waiter.signals.map((signal) => onAbort(signal, () => this.#end(reasonOf(signal))));
+  }
+
+  /** The time of a waiter begins anew. @param {Waiter} waiter */
+  restart(waiter) {
+    waiter.started = now();
+    if (waiter.seconds === null) return;
+    const look = this.#nextLook(waiter);
+    if (look < this.due) watch(this, look, waiter.started);
+  }
+
+  /** Something happened: runs all steps. Never throws. */
+  wake() {
+    const waiters = this.#waiters;
+    if (waiters.length === 1) this.#run(waiters[0]);
+    else for (const waiter of [...waiters]) this.#run(waiter);
+  }
+
+  /** The channel is closed: all steps are run once more, and who has no result then gets this error. @param {unknown} error */
+  close(error) {
+    this.wake();
+    for (const waiter of [...this.#waiters]) {
+      this.#remove(waiter);
+      waiter.reject(error);
+    }
+  }
+
+  #run(waiter) {
+    if (waiter.done || waiter.running) return;
+    let value;
+    waiter.running = true; // a step can make things happen that run it again
+    try {
+      value = waiter.step();
+    } catch (error) {
+      this.#remove(waiter);
+      waiter.reject(error);
+      return;
+    } finally {
+      waiter.running = false;
+    }
+    if (value === undefined || waiter.done) return;
+    this.#remove(waiter);
+    waiter.resolve(value);
+  }
+
+  #remove(waiter) {
+    if (waiter.done) return;
+    waiter.done = true;
+    const waiters = this.#waiters;
+    if (waiters.length === 1) waiters.length = 0;
+    else waiters.splice(waiters.indexOf(waiter), 1);
+    if (waiter.offs !== null) for (const off of waiter.offs) off();
+    if (waiters.length === 0) unwatch(this);
+  }
+
+  // ---- time ----
+
+  #since(waiter) {
+    return Math.max(waiter.started, this.#moved);
+  }
+
+  /** When to look at a waiter: when its time is over, and with sending at half of it, to see later whether the peer takes any. */
+  #nextLook(waiter) {
+    const since = this.#since(waiter);
+    const half = waiter.phase === 'send' && waiter.marked !== since;
+    return since + waiter.seconds * (half ? 500 : 1000);
+  }
+
+  /** The time of somebody has come. What is there already has to be taken first: it may have come in time. */
+  expire(time) {
+    const over = this.#waiters.some((waiter) => waiter.seconds !== null && this.#isOver(waiter, time));
+    if (!over) {
+      this.#look(time);
+    } else if (!this.#looking) {
+      this.#looking = true;
+      afterTurn(() => {
+        this.#looking = false;
+        this.#look(now());
+      });
+    }
+  }
+
+  #isOver(waiter, time) {
+    return this.#since(waiter) + waiter.seconds * 1000 - time < 1;
+  }
+
+  #look(time) {
+    let next = Number.POSITIVE_INFINITY;
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.done || waiter.seconds === null) continue;
+      if (this.#isOver(waiter, time) && !this.#hasMoved(waiter, time)) {
+        this.#end(new TimeoutError(waiter.phase, waiter.seconds, (time - waiter.started) / 1000));
+        return;
+      }
+      if (this.#nextLook(waiter) - time < 1) {
+        waiter.marked = this.#since(waiter);
+        waiter.mark = this.#progress();
+      }
+      next = Math.min(next, this.#nextLook(waiter));
+    }
+    if (next < this.due) watch(this, next, time);
+  }
+
+  /** Has a peer that is slow taken something of what is being sent? */
+  #hasMoved(waiter, time) {
+    if (waiter.phase !== 'send' || waiter.mark === null) return false;
+    const progress = this.#progress();
+    if (progress === null || progress === waiter.mark) return false;
+    waiter.started = time;
+    return true;
+  }
+}
