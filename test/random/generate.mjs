@@ -21,6 +21,11 @@ const POINTS = [
   'porthole:request:sent', 'porthole:response:headers', 'porthole:response:end', 'porthole:error', 'porthole:response:informational',
 ];
 
+/** What comes behind a body that runs to the close is a part of it: nothing is unasked then. */
+function tidy(script) {
+  if (script.fault?.kind === 'unasked' && ['close', 'http10'].includes(script.framing)) script.framing = 'length';
+}
+
 class Generator {
   #random;
   #operations = [];
@@ -104,6 +109,7 @@ class Generator {
     const script = this.#script(size);
     if (random.once(3)) script.when = 'head';
     script.echo = false;
+    tidy(script);
     this.#add('putrequest', connection, { id: this.#next++, method: random.of('POST', 'PUT'), hand, size, announced, script });
     this.#perhaps(connection, 10);
     this.#add('endheaders', connection);
@@ -199,6 +205,7 @@ class Generator {
     if (random.once(12)) op.deadline = random.of(0.03, 0.08, 2);
     if (op.size > 0 && random.once(10)) op.expect = true;
     if (['async', 'generator'].includes(op.body) && op.announced === undefined && random.once(6)) op.trailers = true;
+    tidy(op.script);
     this.#add('request', connection, op);
   }
 

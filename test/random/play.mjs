@@ -5,6 +5,7 @@
 import { getEventListeners } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { acts, setHooksOff } from './acts.mjs';
+import { hasBody } from './answers.mjs';
 import { BOUND, PATIENCE } from './bounds.mjs';
 import { Guards } from './guards.mjs';
 import { Connection, Model, Request, textOf } from './model.mjs';
@@ -226,8 +227,8 @@ export class Play {
   }
 
   #trailers() {
-    for (const { script, reading, response, name } of this.requests) {
-      if (!script.trailers || script.framing !== 'chunked' || script.fault !== null || reading?.failure !== null) continue;
+    for (const { script, reading, response, name, method } of this.requests) {
+      if (!hasBody(method, script.status) || script.echo || !script.trailers || script.framing !== 'chunked' || script.fault !== null || reading?.failure !== null) continue;
       if (!reading.exhausted || reading.ends !== 'end' || !reading.endSeen) continue;
       const value = response.trailers.get('x-sum');
       if (value !== String(script.size)) this.report('trailers', `${name}: the trailer is ${value}, not ${script.size}`);

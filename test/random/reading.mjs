@@ -112,7 +112,8 @@ export class Reading {
       this.slack = Math.max(this.slack, read.size); // memory that went away before it could be looked at
       return;
     }
-    if (this.slack > 0 && bytes.length > 0) this.#resync(bytes);
+    if (this.slack > 0 && bytes.length === 0) return; // what is left may have gone into the memory that went away
+    if (this.slack > 0) this.#resync(bytes);
     const wrong = difference(bytes, this.#label, this.position, this.#model.labels());
     if (wrong !== null) {
       this.#fail('read-bytes', `${read.how}(${read.amount}): ${wrong}`);
@@ -125,7 +126,7 @@ export class Reading {
 
   #resync(bytes) {
     for (let skip = 0; skip <= this.slack; skip++) {
-      if (!this.#label.matches(bytes.subarray(0, 64), this.position + skip)) continue;
+      if (!this.#label.matches(bytes, this.position + skip)) continue;
       this.position += skip;
       break;
     }
@@ -144,7 +145,7 @@ export class Reading {
   /** Says what is missing, or null. */
   #tooShort({ how, amount, size }, bytes) {
     const at = how === 'peek' ? this.position + bytes.length : this.position;
-    const atEnd = at === this.#size && this.ends === 'end';
+    const atEnd = at === this.#size && (this.ends === 'end' || this.#whole);
     const atCut = at === this.#size && this.ends !== 'end';
     const text = `${how}(${amount}) gave ${bytes.length} bytes and the body stands at ${at} of ${this.#label.size}`;
     if (how === 'rest') {
@@ -171,6 +172,12 @@ export class Reading {
     if (newline >= 0 || bytes.length === wanted || atEnd) return null;
     if (bytes.length === 0 && this.ends === 'cut') return `${text}: the cut of the body is not told`;
     return atCut || this.ends === 'unknown' ? null : `${text}: no whole line`;
+  }
+
+  /** Has all of it been sent, whatever happened to the connection afterwards? */
+  get #whole() {
+    const { fault, after } = this.#request.script;
+    return after === 'rst' && fault?.kind !== 'cut' && fault?.kind !== 'stall' && !this.#request.answer.broken;
   }
 
   /** Does the end of the connection end the body? */

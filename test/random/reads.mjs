@@ -53,7 +53,7 @@ function callOf(play, request, op) {
     case 'text':
       return { how: 'rest', call: () => response.text(), bytes: (text) => Buffer.from(text, 'latin1') };
     case 'json':
-      if (request.script.form === 'json' && reading.position === 0 && !reading.pending && request.label.size >= 2 && hasBody(request.method, request.script.status)) {
+      if (request.label.form === 'json' && reading.position === 0 && !reading.pending && request.label.size >= 2 && hasBody(request.method, request.script.status)) {
         return { how: 'rest', call: () => response.json(), bytes: (value) => Buffer.from(`"${value}"`) };
       }
       return { how: 'rest', call: () => response.bytes() };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// npm run test:random -- --operations 20000 [--seed N] [--sequence K] [--failures N] [--ignore kind,kind] [--no-shrink]
+// npm run test:random -- --operations 20000 [--seed N] [--sequence K] [--failures N] [--ignore kind,kind] [--only kind]
+//   [--brief] [--no-shrink]
 
 import { parseArgs } from 'node:util';
 import { Runner } from './runner.mjs';
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     failures: { type: 'string', default: '5' },
     ignore: { type: 'string', default: '' },
     'no-shrink': { type: 'boolean', default: false },
+    only: { type: 'string' },
     brief: { type: 'boolean', default: false },
   },
 });
@@ -24,13 +26,14 @@ const say = (line) => process.stdout.write(`${line}\n`);
 /** Prints a failure, shortened where that is possible. */
 async function print(failure) {
   const { sequence, findings, plan } = failure;
+  if (values.only !== undefined && !findings.some(({ kind }) => kind === values.only)) return;
   say(`\nFOUND in sequence ${sequence} of seed ${seed}:`);
   for (const { kind, text } of findings) say(`  ${kind}: ${text}`);
   if (values.brief) return;
   say(`  again: node test/random/run.mjs --seed ${seed} --sequence ${sequence}`);
   let { log } = failure;
   if (plan !== null && !values['no-shrink']) {
-    const shorter = await shrink(plan, findings[0].kind, (one) => runner.alone(sequence, one));
+    const shorter = await shrink(plan, values.only ?? findings[0].kind, (one) => runner.alone(sequence, one));
     const again = await runner.alone(sequence, shorter);
     if (again.findings.length > 0) {
       log = again.log;
