@@ -335,7 +335,7 @@ export class HTTPConnection extends Settings {
     exchange.flags = flagsOf(exchange, body, options);
     this.#checkTrailers(exchange);
     this.#stage(exchange);
-    if (body.kind === BODY_NONE && this.#ready(exchange.started)) return this.#flush(exchange, body);
+    if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flush(exchange, body);
     return this.#queued(this.#send(exchange, body));
   }
 
@@ -490,7 +490,7 @@ export class HTTPConnection extends Settings {
     });
     if (this.send !== HTTPConnection.prototype.send) return this.#queued(this.#sendSteps(exchange, body));
     if (body.repeatable) exchange.replay = body;
-    if (body.kind === BODY_NONE && this.#ready(now())) return this.#flush(exchange, body);
+    if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flush(exchange, body);
     return this.#queued(this.#send(exchange, body));
   }
 
@@ -821,17 +821,17 @@ export class HTTPConnection extends Settings {
   // ---- inside: sending ----
 
   /** Can what is staged go out at once? */
-  #ready(time) {
-    const channel = this.#channel;
+  #ready(exchange) {
+    const { channel } = exchange;
     const { transport } = channel;
     return (
       transport !== null &&
       transport.settled &&
       channel.usable &&
       this.debuglevel <= 0 &&
-      this.#exchange.signals.length === 0 &&
+      exchange.signals.length === 0 &&
       !transport.full &&
-      channel.rested(time) < PROBE_AFTER
+      channel.rested(now()) < PROBE_AFTER
     );
   }
 

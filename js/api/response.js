@@ -9,7 +9,6 @@ import { Inflow } from '../engine/inflow.js';
 import {
   argumentError,
   ImproperConnectionState,
-  IncompleteRead,
   jsonError,
   kindOf,
   NotConnected,
@@ -233,20 +232,8 @@ export class HTTPResponse {
    * @param {number} [hint] stop after so many bytes
    * @returns {Promise<Buffer[]>}
    */
-  async readlines(hint = -1) {
-    const most = amount(hint);
-    const lines = [];
-    let total = 0;
-    try {
-      for await (const line of this) {
-        lines.push(line);
-        total += line.length;
-        if (most > 0 && total >= most) break;
-      }
-    } catch (error) {
-      throw withLines(error, lines);
-    }
-    return lines;
+  readlines(hint = -1) {
+    return this.#perform(() => this.#inflow.lines(amount(hint)));
   }
 
   /** The lines of the body. @returns {AsyncGenerator<Buffer>} */
@@ -416,15 +403,6 @@ export class HTTPResponse {
     const request = this.#exchange;
     diagnostics.responseEnd.publish({ connection: this.#owner, request, response: this, timings: request.timings });
   }
-}
-
-/** An error that lines were read before, which nobody was given. */
-function withLines(error, lines) {
-  const partial = Buffer.concat([...lines, error?.partial ?? Buffer.alloc(0)]);
-  if (partial.length === 0 || !Object.isExtensible(error) || error.retry_safe === undefined) return error;
-  if (!(error instanceof IncompleteRead)) return Object.assign(error, { partial });
-  const { expected, cause } = error;
-  return Object.assign(new IncompleteRead(partial, expected, { cause }), { ...error, partial });
 }
 
 function asTarget(view) {

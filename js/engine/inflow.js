@@ -196,9 +196,9 @@ export class Inflow {
   }
 
   /** Is there nothing to read any more? @throws what ended the body, each time anew */
-  #ended() {
+  #ended(partial = nothing) {
     if (this.error !== null) throw this.error;
-    if (this.#open && (this.#channel.closed || this.#channel.abandoned)) throw this.#failure(nothing);
+    if (this.#open && (this.#channel.closed || this.#channel.abandoned)) throw this.#failure(partial);
     return !this.#open;
   }
 
@@ -348,6 +348,25 @@ export class Inflow {
     };
   }
 
+  /** The rest as lines, until so many bytes were read. @param {number} most below 1 for all */
+  lines(most) {
+    const lines = [];
+    let total = 0;
+    let line = this.line(-1);
+    const taken = () => Buffer.concat([...lines, line.taken()]);
+    const step = () => {
+      for (;;) {
+        const next = line.step(taken);
+        if (next === undefined) return undefined;
+        if (next.length > 0) lines.push(next);
+        total += next.length;
+        if (next.length === 0 || (most > 0 && total >= most)) return lines;
+        line = this.line(-1);
+      }
+    };
+    return { ...NO_MEMORY, step, taken };
+  }
+
   /** A line with its end, at most so many bytes. @param {number} limit below 0 for none */
   line(limit) {
     const parts = [];
@@ -364,11 +383,11 @@ export class Inflow {
       total += count;
       return newline >= 0 && count === newline + 1;
     };
-    const step = () => {
+    const step = (partial = line) => {
       for (;;) {
         if (limit >= 0 && total === limit) return line();
-        if (total === 0 ? this.#ended() : !this.#open) return line();
-        const done = this.#whenAvailable(() => true, take, total > 0 ? () => true : null, line);
+        if (total === 0 ? this.#ended(partial) : !this.#open) return line();
+        const done = this.#whenAvailable(() => true, take, total > 0 ? () => true : null, partial);
         if (done === undefined) return undefined;
         if (done) return line();
       }

@@ -282,7 +282,7 @@ export class Outflow {
   /** @returns {boolean} go on? */
   #sendPiece() {
     const begun = this.#piece !== null;
-    if (!begun && !this.#nextPiece()) return this.#state !== PIECES;
+    if (!begun && !this.#nextPiece()) return this.#pending === null;
     const piece = this.#piece;
     if (begun && this.#mustTurn(piece.length - this.#offset)) return false;
     const { socket } = this.#channel.transport;

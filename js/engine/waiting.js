@@ -33,6 +33,7 @@ export class Waiting {
   #progress; // tells how much the peer has taken
   #waiters = [];
   #moved = 0; // when something moved last, in milliseconds
+  #closed = null; // { error } once the channel is
   #looking = false; // has the time of somebody come, and the event loop not turned since?
 
   /**
@@ -102,11 +103,8 @@ export class Waiting {
 
   /** The channel is closed: all steps are run once more, and who has no result then gets this error. @param {unknown} error */
   close(error) {
+    this.#closed = { error };
     this.wake();
-    for (const waiter of [...this.#waiters]) {
-      this.#remove(waiter);
-      waiter.reject(error);
-    }
   }
 
   #run(waiter) {
@@ -122,9 +120,10 @@ export class Waiting {
     } finally {
       waiter.running = false;
     }
-    if (value === undefined || waiter.done) return;
+    if (waiter.done || (value === undefined && this.#closed === null)) return;
     this.#remove(waiter);
-    waiter.resolve(value);
+    if (value === undefined) waiter.reject(this.#closed.error);
+    else waiter.resolve(value);
   }
 
   #remove(waiter) {

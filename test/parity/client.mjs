@@ -58,6 +58,9 @@ const calls = {
   endheaders: ({ connection }, body, chunked) => connection.endheaders(value(body), { encode_chunked: chunked }),
   send: ({ connection }, data) => connection.send(value(data)),
   async getresponse(state) {
+    // As CPython, which sends a whole request before it looks for an answer: an early one can end an upload here.
+    if (!state.answered) state.peer.answer();
+    state.answered = true;
     state.response = await state.connection.getresponse();
     return head(state.response);
   },
@@ -69,9 +72,9 @@ const calls = {
 
 /** @param {object} testCase see client.py @returns {Promise<{sent: string, results: any[], printed: string}>} */
 export async function run(testCase) {
-  const peer = new MemoryPeer([Buffer.from(testCase.response, 'latin1')], true);
+  const peer = new MemoryPeer([Buffer.from(testCase.response, 'latin1')], true, true);
   const results = [];
-  const state = { connection: null, response: null };
+  const state = { peer, answered: false, connection: null, response: null };
   let printed = '';
   const { write } = process.stdout;
   process.stdout.write = (piece, ...rest) => {

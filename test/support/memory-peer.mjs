@@ -13,11 +13,19 @@ export class MemoryPeer extends Duplex {
   /**
    * @param {Buffer[]} [pieces] what it sends after the first write, each in a turn of its own of the event loop
    * @param {boolean} [close] does it end the stream after that?
+   * @param {boolean} [held] does it wait for `answer`, and not for the first write?
    */
-  constructor(pieces = [], close = false) {
+  constructor(pieces = [], close = false, held = false) {
     super({ allowHalfOpen: true });
     this.#pieces = pieces;
     this.#close = close;
+    this.#started = held;
+  }
+
+  /** Plays the script when it was held: now, or once something was written. */
+  answer() {
+    if (this.#sent.length > 0) this.#play();
+    else this.#started = false;
   }
 
   /** What was sent to it so far, as ISO-8859-1. */
