@@ -120,7 +120,7 @@ function parser(socket, connection, state, answer) {
       const end = text.indexOf(mark);
       if (end < 0) {
         // What can't be the beginning of a head any more is seen at once.
-        if (expects === 'head' && !/^[A-Z]*(?: |$)/.test(text.latin1Slice(0, 20))) state.garbage.push(text.latin1Slice(0, 200));
+        if (expects === 'head' && !/^[A-Z]*(?: |$)/.test(text.toString('latin1', 0, 20))) state.garbage.push(text.toString('latin1', 0, 200));
         break;
       }
       rest = text.subarray(end + mark.length);
