@@ -718,6 +718,7 @@ export class HTTPConnection extends Settings {
     const described = foreign ? error : this.#described(error, channel, phase);
     if (channel !== null) {
       channel.error ??= described; // for who else waits on it
+      if (error === channel.uploadError) channel.untold = false; // this is who is told
       channel.close();
       if (this.#channel === channel) this.#channel = null;
       if (this.#exchange?.channel === channel) {
