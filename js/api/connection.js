@@ -771,6 +771,7 @@ export class HTTPConnection extends Settings {
   /** Stages a request that begins on the channel, which is made when there is none. */
   #stage(exchange) {
     if (this.#response?.isclosed()) this.#response = null;
+    this.#channel?.endByHand();
     if (this.#isSpent) this.#leave();
     const channel = this.#useChannel();
     this.#prepareChannel(channel, exchange);

@@ -19,6 +19,7 @@ import {
   EVENT_HEAD,
   EVENT_INTERIM,
   EVENT_STRAY,
+  IDLE,
   PHASE_CLOSE,
   PHASE_END,
   PHASE_HEAD,
@@ -428,6 +429,11 @@ export class Channel {
     } finally {
       this.#handshaking = false;
     }
+  }
+
+  /** A request begins: a body that was left to the caller's own hand and is not complete won't be, and nothing goes in there. */
+  endByHand() {
+    if (!this.closed && this.core.state === IDLE && this.core.uploading) this.core.stop();
   }
 
   /** An upload is over: another request can go out, or nothing is left to be done here. */
