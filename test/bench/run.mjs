@@ -2,142 +2,191 @@
 //
 // `npm run bench`: porthole and its peers under the loads of loads.json. See README.md beside this file.
 
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
-import { evaluate, judge, table } from './report.mjs';
-import { buildServer, startServer } from './server.mjs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { npmInstall, root, run } from '../../bindings/setup.mjs';
+import { checkOut } from './against.mjs';
+import { placement } from './process.mjs';
+import { cells, columns, compare, digits, evaluate, judge, times } from './report.mjs';
+import { buildServer } from './server.mjs';
+import { runLoad, takesPart } from './suite.mjs';
 
-const CLIENT_LIMIT = 120_000;
-const BASES = ['undici', 'floor'];
-const CONTENDERS = {
-  porthole: [process.execPath, 'porthole.mjs'],
-  undici: [process.execPath, 'undici.mjs'],
-  'node:http': [process.execPath, 'node-http.mjs'],
-  python: ['python3', 'python.py'],
-  floor: [process.execPath, 'floor.mjs'],
-};
+const CONTENDERS = [
+  'floor', 'porthole', 'undici', 'undici-stream', 'undici-fetch', 'node-http', 'got', 'axios', 'needle', 'python',
+];
+const QUICK_CONTENDERS = ['floor', 'porthole', 'undici', 'python'];
+const VERSIONED = ['undici', 'got', 'axios', 'needle'];
+
+const FULL = { rounds: 9, gcRounds: 3, processes: 1, budget: 100, warmup: 1, warmLimit: 1300 };
+const QUICK = { rounds: 5, gcRounds: 1, processes: 1, budget: 40, warmup: 1, warmLimit: 250 };
+const AGAINST = { rounds: 90, gcRounds: 0, processes: 3, budget: 30, warmup: 1, warmLimit: 3000 };
+const AGAINST_QUICK = { rounds: 36, gcRounds: 0, processes: 3, budget: 20, warmup: 1, warmLimit: 800 };
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --load NAME    only this load; may be repeated, or names with commas between
-  --only A,B     only these contenders: ${Object.keys(CONTENDERS).join(', ')}
-  --rounds N     rounds (default 4)
-  --spread       let client and server use all CPUs, in the loads that keep them on one as well
-  --json         print all of it as JSON
-  --help         this text`;
+  --quick            fewer and shorter rounds, fewer contenders: about a minute, rough figures
+  --only A,B         only these loads
+  --contenders A,B   only these of ${CONTENDERS.join(', ')}
+  --rounds N         rounds (${FULL.rounds}; ${QUICK.rounds} with --quick; ${AGAINST.rounds} with --against)
+  --against REV      compare with the porthole of another commit, and end with 1 where CPU or memory grew by over 10 %
+  --json             print all of it as JSON (it is in build/bench/ in any case)
+  --publish          write RESULTS.md and results.svg out of the run, which must be a full one
+  --from FILE        no run: take what is in FILE, of build/bench/, for --json or --publish
+  --help             this text`;
 
 const loads = JSON.parse(readFileSync(new URL('loads.json', import.meta.url), 'utf8'));
 
+function pick(given, known, what) {
+  const names = given?.flatMap((list) => list.split(',')) ?? known;
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length) {
+    throw new Error(`unknown ${what} ${unknown.join(', ')}; there are ${known.join(', ')}`);
+  }
+  return names;
+}
+
 function options() {
+  const list = { type: 'string', multiple: true };
+  const flag = { type: 'boolean', default: false };
   const { values } = parseArgs({
     options: {
-      load: { type: 'string', multiple: true },
-      only: { type: 'string', multiple: true },
-      rounds: { type: 'string', default: '4' },
-      spread: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
+      quick: flag,
+      only: list,
+      contenders: list,
+      rounds: { type: 'string' },
+      against: { type: 'string' },
+      json: flag,
+      publish: flag,
+      from: { type: 'string' },
+      help: { ...flag, short: 'h' },
     },
   });
-  const pick = (given, known, what) => {
-    const names = given?.flatMap((list) => list.split(',')) ?? known;
-    const unknown = names.filter((name) => !known.includes(name));
-    if (unknown.length) {
-      throw new Error(`unknown ${what} ${unknown.join(', ')}; there are ${known.join(', ')}`);
-    }
-    return names;
-  };
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) {
+  if (values.rounds !== undefined && !/^[1-9]\d{0,3}$/.test(values.rounds)) {
     throw new Error(`--rounds takes a number above 0, not ${values.rounds}`);
   }
-  const loadNames = pick(values.load, loads.map(({ name }) => name), 'load');
+  const full = !values.quick && !values.only && !values.contenders && values.against === undefined;
+  if (values.publish && !full && !values.from) {
+    throw new Error('--publish takes a full run: without --quick, --only, --contenders and --against');
+  }
+  const names = pick(values.only, loads.map(({ name }) => name), 'load');
+  const standard = values.against !== undefined ? ['porthole'] : values.quick ? QUICK_CONTENDERS : CONTENDERS;
+  const contenders = values.contenders ? pick(values.contenders, CONTENDERS, 'contender') : standard;
+  const plan = values.against === undefined ? [FULL, QUICK] : [AGAINST, AGAINST_QUICK];
   return {
-    help: values.help,
-    json: values.json,
-    rounds,
-    loads: loads
-      .filter(({ name }) => loadNames.includes(name))
-      .map((load) => ({ ...load, one_cpu: load.one_cpu && !values.spread })),
-    contenders: pick(values.only, Object.keys(CONTENDERS), 'contender'),
+    ...values,
+    full,
+    loads: loads.filter(({ name }) => names.includes(name)),
+    contenders,
+    plan: { ...plan[values.quick ? 1 : 0], ...(values.rounds && { rounds: Number(values.rounds) }) },
   };
 }
 
-/** Brings what is missing: the npm packages, the built core, the server. */
-function setUp() {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
-  if (!existsSync(`${root}node_modules/undici`)) {
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+function revision() {
+  const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  try {
+    const changes = git('status', '--porcelain', 'js', 'src', 'bindings') ? ' and changes' : '';
+    return git('rev-parse', '--short', 'HEAD') + changes;
+  } catch {
+    return 'unknown';
   }
-  if (!existsSync(`${root}bindings/generated/core-wasm.js`)) {
-    run(process.execPath, ['bindings/build.mjs']);
-  }
-  buildServer();
 }
 
-function machine() {
+function machine(pinned) {
   const require = createRequire(import.meta.url);
   const cpus = os.cpus();
+  // Not every package exports its package.json.
+  const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version;
   return {
     date: new Date().toISOString(),
     cpu: `${cpus.length} × ${cpus[0].model.trim()}`,
     system: `${os.type()} ${os.release()} ${os.arch()}`,
-    porthole: require('../../package.json').version,
-    node: process.versions.node,
-    undici: require('undici/package.json').version,
-    python: execFileSync('python3', ['-V'], { encoding: 'utf8' }).trim().replace('Python ', ''),
+    pinned,
+    load: os.loadavg()[0],
+    revision: revision(),
+    versions: {
+      porthole: require('../../package.json').version,
+      node: process.versions.node,
+      ...Object.fromEntries(VERSIONED.map((name) => [name, version(name)])),
+      python: execFileSync('python3', ['-V'], { encoding: 'utf8' }).trim().replace('Python ', ''),
+    },
   };
 }
 
-/** The command that keeps a process on one CPU: the last of those that this process may use. */
-function onOneCpu() {
-  const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))[1];
-  return ['taskset', '-c', /\d+$/.exec(list)[0]];
+/** Prints one load, and gives what goes into the file. */
+function tell(load, outcome, { bases, against, print }) {
+  for (const { name, reason } of outcome.failures) {
+    console.error(`${name} failed under ${load.name}: ${reason}`);
+    process.exitCode = 1;
+  }
+  const rows = evaluate(load, outcome, bases);
+  const result = { name: load.name, title: load.title, kind: load.kind, rows, failures: outcome.failures };
+  if (rows.length === 0) {
+    return result;
+  }
+  print(columns(cells(load, rows, bases)));
+  if (outcome.server !== null) {
+    print(`server: ${digits(outcome.server)} µs of CPU for a request`);
+  }
+  const goals = against === undefined ? judge(load, rows) : [];
+  for (const { goal, value, met } of goals) {
+    print(`goal ${goal}: ${digits(value)}, ${met ? 'met' : 'missed'}`);
+  }
+  const comparison = against === undefined ? null : compare(load, rows, against);
+  return { ...result, server: outcome.server, goals, comparison, samples: Object.fromEntries(outcome.plain) };
 }
 
-async function runClient(name, load, port, wrapper) {
-  const [runtime, file] = CONTENDERS[name];
-  const script = fileURLToPath(new URL(`clients/${file}`, import.meta.url));
-  const [command, ...args] = [...wrapper, runtime, script, '--port', String(port), '--load', load.name];
-  const { stdout } = await promisify(execFile)(command, args, { timeout: CLIENT_LIMIT });
-  return JSON.parse(stdout);
+function tellComparison(results, against, print) {
+  const compared = results.filter(({ comparison }) => comparison);
+  const lines = compared.map(({ name, kind, comparison: { change, best, lost } }) => {
+    const measure = kind === 'open' || kind === 'peak' ? 'memory' : 'CPU';
+    return [name, measure, times(change), digits(best), lost ? 'LOST' : ''];
+  });
+  print(`\nTimes as much as ${against} took, median [quartiles] of the rounds; below 1 is a gain:`);
+  print(columns([['load', '', 'times', 'best rounds', ''], ...lines]));
+  const lost = compared.filter(({ comparison }) => comparison.lost).map(({ name }) => name);
+  print(lost.length ? `Over 10 % lost: ${lost.join(', ')}` : 'No load lost over 10 %.');
+  if (lost.length) {
+    process.exitCode = 1;
+  }
 }
 
-/**
- * All rounds of one load: in each round every contender runs once, each round beginning with the next one. One that
- * fails is out, and told of in `failures`.
- */
-async function runLoad(load, { contenders, rounds }) {
-  const names = contenders.filter((name) => !load.without?.includes(name));
-  const samples = new Map(names.map((name) => [name, []]));
-  const failures = [];
-  let requests = 0;
-  const wrapper = load.one_cpu ? onOneCpu() : [];
-  const server = await startServer(wrapper);
+async function measure(chosen, print) {
+  npmInstall();
+  run(process.execPath, [join(root, 'bindings', 'build.mjs')], { stdio: ['ignore', 2, 2] });
+  const certificate = buildServer();
+  const { against } = chosen;
+  const old = against === undefined ? null : await checkOut(against);
   try {
-    for (let round = 0; round < rounds; round++) {
-      for (let turn = 0; turn < names.length; turn++) {
-        const name = names[(round + turn) % names.length];
-        if (!samples.has(name)) {
-          continue;
-        }
-        try {
-          samples.get(name).push(await runClient(name, load, server.port, wrapper));
-          requests += load.requests + load.warmup;
-        } catch (error) {
-          samples.delete(name);
-          failures.push({ name, reason: error.killed ? `took over ${CLIENT_LIMIT / 1000} s` : error.message });
-        }
-      }
+    const contenders = chosen.contenders.map((name) => ({ name, client: name, root }));
+    if (old) {
+      contenders.push({ name: against, client: 'porthole', root: old.folder });
     }
-    return { samples, failures, server: requests ? server.cpuTime() / requests : null };
+    const places = placement();
+    const about = machine(places.client.length > 0);
+    const plan = { ...chosen.plan, contenders, certificate, placement: places };
+    const bases = against === undefined ? ['floor', 'undici'] : [against];
+    const versions = Object.entries(about.versions).map(([name, version]) => `${name} ${version}`);
+    print(`${about.cpu}, ${about.system}; ${versions.join(', ')}; ${about.revision}; ${about.date}`);
+    print(about.pinned ? 'The server and the clients each have a CPU.' : 'No CPU of its own for server or clients.');
+    print(`Median [quartiles] of ${plan.rounds} rounds, for one request; ratios round by round, of CPU time.`);
+    const results = [];
+    for (const load of chosen.loads) {
+      if ((load.tls && !certificate) || !contenders.some((each) => takesPart(load, each))) {
+        continue;
+      }
+      print(`\n${load.name}: ${load.title}`);
+      results.push(tell(load, await runLoad(load, plan), { bases, against, print }));
+    }
+    if (old) {
+      tellComparison(results, against, print);
+    }
+    return { ...about, full: chosen.full, rounds: plan.rounds, against, loads: results };
   } finally {
-    await server.stop();
+    old?.remove();
   }
 }
 
@@ -147,37 +196,27 @@ async function main() {
     console.log(USAGE);
     return;
   }
-  setUp();
-  const about = machine();
   const print = chosen.json ? () => {} : console.log;
-  print(
-    `${about.cpu}, ${about.system}; porthole ${about.porthole}, Node ${about.node}, undici ${about.undici}, ` +
-      `Python ${about.python}; ${about.date}`,
-  );
-  print(`Median of ${chosen.rounds} rounds (least–most), for one request. “vs” is how many times less than that one.`);
-
-  const results = [];
-  for (const load of chosen.loads) {
-    print(`\n${load.name}: ${load.title}${load.one_cpu ? ' (client and server on one CPU)' : ''}`);
-    const { samples, failures, server } = await runLoad(load, chosen);
-    for (const { name, reason } of failures) {
-      console.error(`${name} failed: ${reason}`);
-      process.exitCode = 1;
-    }
-    if (!samples.size) {
-      continue;
-    }
-    const rows = evaluate(samples, BASES);
-    const goals = judge(load.goals, rows);
-    print(table(rows, BASES));
-    print(`server: ${server.toFixed(server < 100 ? 1 : 0)} µs of CPU for a request`);
-    for (const { goal, value, met } of goals) {
-      print(`goal ${goal}: ${value.toFixed(value < 20 ? 1 : 0)}, ${met ? 'met' : 'missed'}`);
-    }
-    results.push({ name: load.name, title: load.title, server, rows, goals, samples: Object.fromEntries(samples) });
+  let report;
+  if (chosen.from) {
+    report = JSON.parse(readFileSync(resolve(chosen.from), 'utf8'));
+  } else {
+    report = await measure(chosen, print);
+    const folder = join(root, 'build', 'bench');
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, report.full ? 'full.json' : 'last.json');
+    writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
+    print(`\nAll of it: ${file}`);
   }
   if (chosen.json) {
-    console.log(JSON.stringify({ ...about, rounds: chosen.rounds, loads: results }, null, 2));
+    console.log(JSON.stringify(report, null, 2));
+  }
+  if (chosen.publish) {
+    if (!report.full) {
+      throw new Error(`${chosen.from} is not of a full run`);
+    }
+    const { publish } = await import('./publish.mjs');
+    await publish(report);
   }
 }
 

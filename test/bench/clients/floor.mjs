@@ -3,14 +3,20 @@
 // The floor: a bare socket that counts bytes. It reads one head, the first, to learn how long the answers are.
 
 import net from 'node:net';
-import { main } from './harness.mjs';
+import tls from 'node:tls';
+
+/** Where the head ends. */
+function headEnd(text) {
+  const end = text.indexOf('\r\n\r\n') + 4;
+  if (end < 4 || !text.startsWith('HTTP/1.1 200 ')) {
+    throw new Error(`unexpected answer: ${text.slice(0, 200)}`);
+  }
+  return end;
+}
 
 /** What an answer with this head, the first bytes of which are `text`, takes on the wire. */
 function measure(path, text) {
-  const end = text.indexOf('\r\n\r\n') + 4;
-  if (end < 4 || !text.startsWith('HTTP/1.1 200 ')) {
-    throw new Error(`unexpected answer: ${text}`);
-  }
+  const end = headEnd(text);
   const head = text.slice(0, end);
   const closes = /^connection: close\r$/im.test(head);
   const length = /^content-length: (\d+)\r$/im.exec(head);
@@ -22,22 +28,44 @@ function measure(path, text) {
   return { closes, body, wire: end + (body / size) * chunk + '0\r\n\r\n'.length };
 }
 
-function client({ host, port }) {
+/** The body of an answer, out of all its bytes. */
+function decode(wire) {
+  const end = headEnd(wire.toString('latin1', 0, 4096));
+  if (!/^transfer-encoding: chunked\r$/im.test(wire.toString('latin1', 0, end))) {
+    return wire.subarray(end);
+  }
+  const parts = [];
+  for (let at = end; ; ) {
+    const lineEnd = wire.indexOf('\r\n', at);
+    const size = Number.parseInt(wire.toString('latin1', at, lineEnd), 16);
+    if (size === 0) {
+      return Buffer.concat(parts);
+    }
+    parts.push(wire.subarray(lineEnd + 2, lineEnd + 2 + size));
+    at = lineEnd + 2 + size + 2;
+  }
+}
+
+function client({ host, port, ca }, ownBuffer) {
   let socket = null;
   let size = null;
+  let kept = null;
   let received = 0;
   let pending = null;
   let path = '';
 
   function open(buffer) {
     received = 0;
-    const opened = net.connect({
+    const { connect } = ca ? tls : net;
+    const opened = connect({
       host,
       port,
+      ca,
       onread: {
         buffer,
         callback(count, bytes) {
           size ??= measure(path, Buffer.from(bytes.buffer, bytes.byteOffset, count).toString('latin1'));
+          kept?.push(Buffer.from(bytes.subarray(0, count)));
           received += count;
           if (received === size.wire) {
             received = 0;
@@ -70,18 +98,41 @@ function client({ host, port }) {
     });
   }
 
-  const ownBuffer = Buffer.alloc(65536);
   const tail = ` HTTP/1.1\r\nHost: ${host}:${port}\r\nAccept-Encoding: identity\r\n`;
+  const read = async (target) => ({ length: await exchange(target, `GET ${target}${tail}\r\n`, null, ownBuffer) });
   return {
-    read: (target) => exchange(target, `GET ${target}${tail}\r\n`, null, ownBuffer),
+    read,
     stream: (target, view) => exchange(target, `GET ${target}${tail}\r\n`, null, view),
-    upload: (target, body) =>
-      exchange(target, `POST ${target}${tail}Content-Length: ${body.length}\r\n\r\n`, body, ownBuffer),
-    close: () => socket?.destroy(),
+    async upload(target, body) {
+      const head = `POST ${target}${tail}Content-Length: ${body.length}\r\n\r\n`;
+      return { length: await exchange(target, head, body, ownBuffer) };
+    },
+    async whole(target) {
+      kept = [];
+      await read(target);
+      const wire = Buffer.concat(kept);
+      kept = null;
+      // What follows may need another buffer, and is to look at its first head again.
+      size = null;
+      socket?.destroy();
+      socket = null;
+      return decode(wire);
+    },
+    close() {
+      socket?.destroy();
+      socket = null;
+    },
   };
 }
 
-await main((where, count) => {
-  const clients = Array.from({ length: count }, () => client(where));
-  return { clients, close: () => clients.forEach((each) => each.close()) };
-});
+export async function open(where) {
+  const buffer = Buffer.alloc(65536);
+  const clients = Array.from({ length: where.count }, () => client(where, buffer));
+  const all = [...clients];
+  return {
+    clients,
+    close() {
+      for (const each of all.splice(0)) each.close();
+    },
+  };
+}

@@ -1,41 +1,61 @@
 // SPDX-License-Identifier: MIT
 
 import http from 'node:http';
-import { main, TIMEOUT } from './harness.mjs';
+import https from 'node:https';
 
-function exchange(where, method, path, body, onResponse) {
-  return new Promise((resolve, reject) => {
-    const request = http.request({ ...where, method, path }, (response) => {
-      if (response.statusCode !== 200) {
-        reject(new Error(`status ${response.statusCode}`));
-      }
-      response.on('error', reject);
-      onResponse(response, resolve);
+function client(target) {
+  const request = target.ca ? https.request : http.request;
+
+  function exchange(method, path, body, take) {
+    return new Promise((resolve, reject) => {
+      const sent = request({ ...target, method, path }, (response) => {
+        if (response.statusCode !== 200) {
+          reject(new Error(`status ${response.statusCode}`));
+        }
+        response.on('data', take).on('end', resolve).on('error', reject);
+      });
+      sent.on('error', reject);
+      sent.end(body);
     });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
+  }
 
-function intoOneBuffer(response, resolve) {
-  const parts = [];
-  response.on('data', (part) => parts.push(part));
-  response.on('end', () => resolve(Buffer.concat(parts).length));
-}
+  async function read(path, method = 'GET', body = undefined) {
+    const parts = [];
+    await exchange(method, path, body, (part) => parts.push(part));
+    return Buffer.concat(parts);
+  }
 
-function counting(response, resolve) {
-  let total = 0;
-  response.on('data', (part) => (total += part.length));
-  response.on('end', () => resolve(total));
-}
-
-await main((where, count) => {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: count, timeout: TIMEOUT * 1000 });
-  const target = { ...where, agent };
-  const client = {
-    read: (path) => exchange(target, 'GET', path, undefined, intoOneBuffer),
-    stream: (path) => exchange(target, 'GET', path, undefined, counting),
-    upload: (path, body) => exchange(target, 'POST', path, body, intoOneBuffer),
+  return {
+    read: (path) => read(path),
+    upload: (path, body) => read(path, 'POST', body),
+    async stream(path, _view, visit) {
+      let total = 0;
+      await exchange('GET', path, undefined, (part) => {
+        total += part.length;
+        visit?.(part);
+      });
+      return total;
+    },
   };
-  return { clients: Array.from({ length: count }, () => client), close: () => agent.destroy() };
-});
+}
+
+/** Agents: one for each connection, or one for all. */
+export function agents({ ca, timeout, count, separate }) {
+  const { Agent } = ca ? https : http;
+  const made = Array.from({ length: separate ? count : 1 }, () => {
+    return new Agent({ keepAlive: true, maxSockets: separate ? 1 : count, timeout: timeout * 1000, ca });
+  });
+  return {
+    of: (index) => made[index % made.length],
+    close() {
+      for (const agent of made.splice(0)) agent.destroy();
+    },
+  };
+}
+
+export async function open(where) {
+  const { host, port, ca, count } = where;
+  const { of, close } = agents(where);
+  const clients = Array.from({ length: count }, (_, index) => client({ host, port, ca, agent: of(index) }));
+  return { clients, close };
+}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import { HTTPConnection } from '../../../js/index.js';
-import { main, TIMEOUT } from './harness.mjs';
+import { pathToFileURL } from 'node:url';
 
 function check(response) {
   if (response.status !== 200) {
@@ -15,16 +14,17 @@ function client(connection) {
       await connection.request('GET', path);
       const response = await connection.getresponse();
       check(response);
-      return (await response.read()).length;
+      return response.read();
     },
 
-    async stream(path, view) {
+    async stream(path, view, visit) {
       await connection.request('GET', path);
       const response = await connection.getresponse();
       check(response);
       let total = 0;
       for (let count; (count = await response.readinto(view)) > 0; ) {
         total += count;
+        visit?.(view.subarray(0, count));
       }
       return total;
     },
@@ -33,12 +33,24 @@ function client(connection) {
       await connection.request('POST', path, body);
       const response = await connection.getresponse();
       check(response);
-      return (await response.read()).length;
+      return response.read();
     },
   };
 }
 
-await main(({ host, port }, count) => {
-  const connections = Array.from({ length: count }, () => new HTTPConnection(host, port, { timeout: TIMEOUT }));
-  return { clients: connections.map(client), close: () => connections.forEach((connection) => connection.close()) };
-});
+/** The porthole in the folder `root`: the driver compares two of them. */
+export async function open({ host, port, root, ca, timeout, count }) {
+  const { HTTPConnection, HTTPSConnection, create_default_context } = await import(
+    pathToFileURL(`${root}/js/index.js`).href
+  );
+  const context = ca && create_default_context({ cadata: ca.toString() });
+  const connections = Array.from({ length: count }, () =>
+    ca ? new HTTPSConnection(host, port, { timeout, context }) : new HTTPConnection(host, port, { timeout }),
+  );
+  return {
+    clients: connections.map(client),
+    close() {
+      for (const connection of connections.splice(0)) connection.close();
+    },
+  };
+}

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 
 import { Client, Pool } from 'undici';
-import { main, TIMEOUT } from './harness.mjs';
-
-const OPTIONS = { pipelining: 1, headersTimeout: TIMEOUT * 1000, bodyTimeout: TIMEOUT * 1000 };
 
 function check({ statusCode }) {
   if (statusCode !== 200) {
@@ -11,21 +8,43 @@ function check({ statusCode }) {
   }
 }
 
+/** Dispatchers of undici: a client for each connection, or one pool for all. */
+export function dispatchers({ host, port, ca, timeout, count, separate }) {
+  const origin = `${ca ? 'https' : 'http'}://${host}:${port}`;
+  const limit = timeout * 1000;
+  const connect = ca ? { ca } : {};
+  // A client rests while the others have their turn: without this it would connect anew after 4 s.
+  const options = { pipelining: 1, headersTimeout: limit, bodyTimeout: limit, keepAliveTimeout: 10 * limit, connect };
+  if (count === 1 || separate) {
+    return { origin, own: Array.from({ length: count }, () => new Client(origin, options)) };
+  }
+  const pool = new Pool(origin, { ...options, connections: count });
+  return { origin, own: Array.from({ length: count }, () => pool) };
+}
+
+/** What the driver gets of them. */
+export function opened(own, clients) {
+  return { clients, close: () => Promise.all([...new Set(own.splice(0))].map((dispatcher) => dispatcher.close())) };
+}
+
 function client(dispatcher) {
   return {
     async read(path) {
       const response = await dispatcher.request({ method: 'GET', path });
       check(response);
-      return (await response.body.arrayBuffer()).byteLength;
+      return new Uint8Array(await response.body.arrayBuffer());
     },
 
-    async stream(path) {
+    async stream(path, _view, visit) {
       const response = await dispatcher.request({ method: 'GET', path });
       check(response);
       let total = 0;
       return new Promise((resolve, reject) => {
         response.body
-          .on('data', (chunk) => (total += chunk.length))
+          .on('data', (chunk) => {
+            total += chunk.length;
+            visit?.(chunk);
+          })
           .on('end', () => resolve(total))
           .on('error', reject);
       });
@@ -34,13 +53,12 @@ function client(dispatcher) {
     async upload(path, body) {
       const response = await dispatcher.request({ method: 'POST', path, body });
       check(response);
-      return (await response.body.arrayBuffer()).byteLength;
+      return new Uint8Array(await response.body.arrayBuffer());
     },
   };
 }
 
-await main(({ host, port }, count) => {
-  const origin = `http://${host}:${port}`;
-  const dispatcher = count === 1 ? new Client(origin, OPTIONS) : new Pool(origin, { ...OPTIONS, connections: count });
-  return { clients: Array.from({ length: count }, () => client(dispatcher)), close: () => dispatcher.close() };
-});
+export async function open(where) {
+  const { own } = dispatchers(where);
+  return opened(own, own.map(client));
+}

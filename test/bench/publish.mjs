@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+//
+// RESULTS.md and results.svg out of a full run.
+
+import { writeFileSync } from 'node:fs';
+import { chart } from './chart.mjs';
+import { cells, digits, mainMeasure, times } from './report.mjs';
+
+const CHART_TEXT = 'Dot plot: for each load, how many times the CPU time of a bare socket each client took';
+
+/** A table of Markdown. */
+function markdown(rows) {
+  const line = (texts) => `| ${texts.join(' | ')} |`;
+  const [header, ...rest] = rows;
+  const marks = header.map((_, column) => (column ? '--:' : '---'));
+  return [line(header), line(marks), ...rest.map(line)].join('\n');
+}
+
+/** What porthole made of each load, in a row. */
+function summary(loads) {
+  const rows = loads.flatMap(({ title, kind, rows: figures, goals }) => {
+    const own = figures.find(({ name }) => name === 'porthole');
+    const measure = mainMeasure({ kind });
+    if (!own || measure !== 'cpu') {
+      return [];
+    }
+    const told = goals.map(({ goal, met }) => `${goal}: ${met ? 'met' : 'missed'}`).join('; ');
+    const { ratios } = own.plain;
+    return [[title, times(ratios.floor?.cpu), times(own.gc?.ratios.floor?.cpu), times(ratios.undici?.cpu), told]];
+  });
+  return markdown([['load', 'part of the floor', 'after a collection', '× undici', 'goals'], ...rows]);
+}
+
+function memory(loads) {
+  return loads
+    .filter(({ kind }) => kind === 'peak' || kind === 'open')
+    .map(({ title, rows, goals, kind }) => {
+      const told = goals.map(({ goal, value, met }) => `Goal: ${goal}; ${digits(value)}, ${met ? 'met' : 'missed'}.`);
+      return `### ${title}\n\n${markdown(cells({ kind }, rows, []))}\n\n${told.join('\n')}`;
+    })
+    .join('\n\n');
+}
+
+function timed(loads) {
+  return loads
+    .filter(({ kind }) => kind !== 'peak' && kind !== 'open')
+    .map((load) => {
+      const server = load.server ? `\n\nThe server took ${digits(load.server)} µs of CPU for a request.` : '';
+      return `### ${load.title}\n\n${markdown(cells(load, load.rows, ['floor', 'undici']))}${server}`;
+    })
+    .join('\n\n');
+}
+
+/** The whole page. @param {object} report @returns {string} */
+export function page(report) {
+  const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
+  const places = report.pinned ? 'server and clients each on a CPU of their own' : 'server and clients not pinned';
+  return `# Results
+
+Written by \`npm run bench -- --publish\` out of one full run; how it measures, and what misleads, is in
+[README.md](README.md).
+
+- ${report.cpu}, ${report.system}; ${places}
+- ${versions.join(', ')}; commit ${report.revision}
+- ${report.date}, ${report.rounds} rounds
+
+A cell is the median with the quartiles of the rounds. Ratios are of CPU time, round by round: of the floor, 1 means as
+little as a bare socket; × undici, 2 means that undici's \`request\` took twice as much.
+
+![${CHART_TEXT}](results.svg)
+
+## porthole
+
+${summary(report.loads)}
+
+## Memory
+
+${memory(report.loads)}
+
+## All contenders
+
+${timed(report.loads)}
+`;
+}
+
+/** Writes both files beside this one. @param {object} report */
+export async function publish(report) {
+  writeFileSync(new URL('RESULTS.md', import.meta.url), page(report));
+  writeFileSync(new URL('results.svg', import.meta.url), chart(report));
+}
