@@ -29,6 +29,7 @@ void porthole_conn_init(porthole_conn *conn, uint8_t *tx, size_t tx_size, uint8_
   conn->rx = rx;
   conn->tx_size = tx_size > INT32_MAX ? INT32_MAX : (uint32_t)tx_size;
   conn->rx_size = rx_size > INT32_MAX ? INT32_MAX : (uint32_t)rx_size;
+  conn->timeout_ms = -1;
   porthole__copy((uint8_t *)conn->limits, (const uint8_t *)defaults, sizeof defaults);
   if (conn->limits[PORTHOLE_LIMIT_HEAD] >= conn->rx_size) {
     conn->limits[PORTHOLE_LIMIT_HEAD] = conn->rx_size - 1;
@@ -48,6 +49,12 @@ int32_t porthole_conn_set_limit(porthole_conn *conn, uint32_t limit, uint64_t va
 void porthole_conn_reset(porthole_conn *conn) {
   if (!conn->in_host) {
     forget(conn);
+  }
+}
+
+void porthole_conn_set_timeout(porthole_conn *conn, int32_t timeout_ms) {
+  if (!conn->in_host) {
+    conn->timeout_ms = timeout_ms;
   }
 }
 

@@ -185,6 +185,7 @@ struct porthole_conn {
   uint32_t tx_size;
   uint32_t rx_size;
   uint64_t limits[PORTHOLE_LIMITS];
+  int32_t timeout_ms; /* of each call into the host */
   uint32_t authority_length;
   uint8_t authority[AUTHORITY_MAX];
 };

@@ -63,7 +63,7 @@ static int32_t send_failed(porthole_conn *conn, int32_t error) {
   return error;
 }
 
-/** Is there something to receive now? */
+/** Is there something to receive now, as far as a host knows that doesn't look? */
 static bool readable(porthole_conn *conn) {
   if (conn->handle <= 0) {
     return false;
@@ -83,7 +83,7 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
     length = INT32_MAX;
   }
   conn->in_host = true;
-  int32_t sent = porthole_host_send(conn->handle, bytes, length);
+  int32_t sent = porthole_host_send(conn->handle, bytes, length, conn->timeout_ms);
   conn->in_host = false;
   if (sent == PORTHOLE_WANT_WRITE) {
     return sent;
@@ -95,15 +95,33 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
 }
 
 /** porthole_host_recv, and what its answer means but for a count. @returns a count; 0 at the end; or an error, noted */
-static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length) {
+static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length, int32_t timeout_ms) {
   conn->in_host = true;
-  int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length);
+  int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length, timeout_ms);
   conn->in_host = false;
   if (received >= 0 || received == PORTHOLE_WANT_READ) {
     return received;
   }
   porthole_conn_failed(conn, host_error(received));
   return conn->view.error;
+}
+
+/** Receives once, and interprets what came. @returns PORTHOLE_EVENT_* bits, PORTHOLE_WANT_*, or an error */
+static int32_t receive(porthole_conn *conn, int32_t timeout_ms) {
+  uint32_t offset;
+  uint32_t length;
+  if (conn->view.error == 0 && conn->handle <= 0) {
+    return PORTHOLE_NOT_CONNECTED;
+  }
+  int32_t result = porthole_conn_region(conn, &offset, &length);
+  if (result != 0) {
+    return result;
+  }
+  int32_t received = host_receive(conn, offset, length, timeout_ms);
+  if (received > 0) {
+    return porthole_conn_filled(conn, (size_t)received);
+  }
+  return received == 0 ? porthole_conn_ended(conn) : received;
 }
 
 /** The peer spoke before it was asked. @returns PORTHOLE_UNSOLICITED */
@@ -129,17 +147,17 @@ static int32_t look_before_asking(porthole_conn *conn) {
     return unsolicited(conn);
   }
   bool none_due = view->phase == (alone ? PORTHOLE_PHASE_HEAD : PORTHOLE_PHASE_END);
-  if (!none_due || conn->interim || (view->flags & PORTHOLE_ENDED) || !readable(conn)) {
+  if (!none_due || conn->interim || (view->flags & PORTHOLE_ENDED)) {
     return 0;
   }
   int32_t room = porthole_conn_region(conn, &offset, &length);
   if (room == PORTHOLE_WANT_SPACE) {
-    return unsolicited(conn); /* what it is can't be seen: it is no answer to what has not been asked */
+    return readable(conn) ? unsolicited(conn) : 0; /* it can't be seen: no answer to what has not been asked */
   }
   if (room != 0) {
     return room;
   }
-  int32_t received = host_receive(conn, offset, length);
+  int32_t received = host_receive(conn, offset, length, 0);
   if (received > 0) {
     return unsolicited(conn);
   }
@@ -206,7 +224,7 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_
   name = porthole__given(name);
   conn->pending_length = 0;
   conn->in_host = true;
-  int32_t result = porthole_host_start_tls(conn->handle, (const char *)name.data, name.length, flags);
+  int32_t result = porthole_host_start_tls(conn->handle, (const char *)name.data, name.length, flags, conn->timeout_ms);
   conn->in_host = false;
   if (result == 0 || result == PORTHOLE_WANT_READ) {
     porthole__enter(conn, result == 0 ? REQUEST_IDLE : REQUEST_HANDSHAKE);
@@ -226,10 +244,10 @@ static int32_t look(porthole_conn *conn) {
   const porthole_view *view = &conn->view;
   while (porthole__uploading(conn) && !(view->flags & PORTHOLE_ENDED) && !conn->interim && view->error == 0) {
     bool due = view->phase >= PORTHOLE_PHASE_HEAD && view->phase <= PORTHOLE_PHASE_CLOSE;
-    if (!due || !readable(conn)) {
+    if (!due) {
       return 0;
     }
-    int32_t events = porthole_conn_receive(conn);
+    int32_t events = receive(conn, 0);
     while (events > 0 && (events & PORTHOLE_EVENT_INTERIM)) {
       events = porthole_conn_resume(conn);
     }
@@ -316,20 +334,7 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
 
 int32_t porthole_conn_receive(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
-  uint32_t offset;
-  uint32_t length;
-  if (conn->view.error == 0 && conn->handle <= 0) {
-    return PORTHOLE_NOT_CONNECTED;
-  }
-  int32_t result = porthole_conn_region(conn, &offset, &length);
-  if (result != 0) {
-    return result;
-  }
-  int32_t received = host_receive(conn, offset, length);
-  if (received > 0) {
-    return porthole_conn_filled(conn, (size_t)received);
-  }
-  return received == 0 ? porthole_conn_ended(conn) : received;
+  return receive(conn, conn->timeout_ms);
 }
 
 /** Receives until the final head is there. @returns 0, or why it isn't */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A host that blocks: the functions of porthole/host.h over POSIX sockets, for native programs, tests and fuzzing. It
- * never answers PORTHOLE_WANT_*. What it promises is in bindings/README.md.
+ * A host that blocks: the functions of porthole/host.h over POSIX sockets, for native programs, tests and fuzzing. What it
+ * promises is in bindings/README.md.
  *
  * The sockets themselves don't block: each operation is tried, and poll() waits for the next try until the time is up.
  */
@@ -40,7 +40,6 @@ typedef struct failure {
 typedef struct connection {
   int socket; /* meaningful while `open` */
   int32_t generation;
-  int32_t timeout_ms;
   bool open;
   failure failure;
 } connection;
@@ -160,7 +159,9 @@ static int32_t wait_for_try(int socket, short events, int64_t deadline, failure 
   return ready == 0 ? fail_system(where, ETIMEDOUT) : 0;
 }
 
-static bool would_block(int number) { return number == EAGAIN || number == EWOULDBLOCK || number == EINTR; }
+static bool nothing_now(int number) { return number == EAGAIN || number == EWOULDBLOCK; }
+
+static bool would_block(int number) { return nothing_now(number) || number == EINTR; }
 
 /* ---- connecting ---- */
 
@@ -252,11 +253,13 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   if (made < 0) {
     return made;
   }
-  *slot = (connection){.socket = made, .generation = slot->generation + 1, .timeout_ms = timeout_ms, .open = true};
+  *slot = (connection){.socket = made, .generation = slot->generation + 1, .open = true};
   return slot->generation << SLOT_BITS | (int32_t)(slot - connections);
 }
 
-int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags) {
+int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
+                                int32_t timeout_ms) {
+  (void)timeout_ms;
   (void)name;
   (void)name_length;
   (void)flags;
@@ -266,7 +269,7 @@ int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_le
 
 /* ---- bytes ---- */
 
-int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
+int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, int32_t timeout_ms) {
   connection *to = find_connection(handle);
   if (to == NULL) {
     return PORTHOLE_HOST_BAD_HANDLE;
@@ -274,11 +277,14 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
   if (data == NULL || length == 0) {
     return fail(&to->failure, PORTHOLE_HOST_OTHER, "there is nothing to send");
   }
-  int64_t deadline = deadline_of(to->timeout_ms);
+  int64_t deadline = deadline_of(timeout_ms);
   for (;;) {
     ssize_t sent = send(to->socket, data, length < INT32_MAX ? length : INT32_MAX, MSG_NOSIGNAL);
     if (sent >= 0) {
       return (int32_t)sent;
+    }
+    if (timeout_ms == 0 && nothing_now(errno)) {
+      return PORTHOLE_WANT_WRITE;
     }
     int32_t error = would_block(errno) ? wait_for_try(to->socket, POLLOUT, deadline, &to->failure)
                                        : fail_system(&to->failure, errno);
@@ -288,7 +294,7 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
   }
 }
 
-int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity) {
+int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
   connection *from = find_connection(handle);
   if (from == NULL) {
     return PORTHOLE_HOST_BAD_HANDLE;
@@ -296,11 +302,14 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity) {
   if (buffer == NULL || capacity == 0) {
     return fail(&from->failure, PORTHOLE_HOST_OTHER, "there is no room to receive into");
   }
-  int64_t deadline = deadline_of(from->timeout_ms);
+  int64_t deadline = deadline_of(timeout_ms);
   for (;;) {
     ssize_t received = recv(from->socket, buffer, capacity < INT32_MAX ? capacity : INT32_MAX, 0);
     if (received >= 0) {
       return (int32_t)received;
+    }
+    if (timeout_ms == 0 && nothing_now(errno)) {
+      return PORTHOLE_WANT_READ;
     }
     int32_t error = would_block(errno) ? wait_for_try(from->socket, POLLIN, deadline, &from->failure)
                                        : fail_system(&from->failure, errno);

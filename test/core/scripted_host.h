@@ -29,9 +29,12 @@ typedef struct scripted_host {
   int32_t recv_lie; /* what each receive answers, when it isn't 0 */
   int32_t send_lie; /* what each send answers, when it isn't 0 */
   size_t send_most; /* at most so many bytes for each send; 0: all */
-  bool ready;       /* there is always something to receive, says a wait */
-  unsigned fail_at; /* the call that fails, counted from 1; 0: none … */
-  int32_t failure;  /* … and its answer */
+  unsigned busy_at; /* the send that takes nothing, counted down to 1; 0: none */
+  bool ready; /* what the peer sends is there before it is waited for; else a receive that doesn't wait gets nothing */
+  bool never_waits;   /* a receive that waits is a failure of the test */
+  int32_t timeout_ms; /* of the last receive */
+  unsigned fail_at;   /* the call that fails, counted from 1; 0: none … */
+  int32_t failure;    /* … and its answer */
   char sent[8192];
   size_t sent_length;
   const int32_t *handshake; /* what start_tls answers, one after the other: 0 last */
@@ -57,13 +60,17 @@ int32_t porthole_host_open(const char *name, size_t name_length, uint32_t port, 
   return port == 1 ? PORTHOLE_HOST_REFUSED : HANDLE;
 }
 
-int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
+int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, int32_t timeout_ms) {
+  (void)timeout_ms;
   assert_int_equal(handle, HANDLE);
   if (fails()) {
     return host.failure;
   }
   if (host.send_lie != 0) {
     return host.send_lie;
+  }
+  if (host.busy_at > 0 && host.busy_at-- == 1) {
+    return PORTHOLE_WANT_WRITE;
   }
   size_t count = host.send_most > 0 && host.send_most < length ? host.send_most : length;
   assert_true(host.sent_length + count <= sizeof host.sent);
@@ -72,10 +79,15 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
   return (int32_t)count;
 }
 
-int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity) {
+int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
   assert_int_equal(handle, HANDLE);
   if (fails()) {
     return host.failure;
+  }
+  assert_true(timeout_ms == 0 || !host.never_waits);
+  host.timeout_ms = timeout_ms;
+  if (timeout_ms == 0 && !host.ready) {
+    return PORTHOLE_WANT_READ;
   }
   if (host.recv_lie != 0) {
     return host.recv_lie;
@@ -101,7 +113,9 @@ int32_t porthole_host_wait(int32_t handle, uint32_t interest, int32_t timeout_ms
   return timeout_ms == 0 && !host.ready ? (int32_t)(interest & PORTHOLE_WRITABLE) : (int32_t)interest;
 }
 
-int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags) {
+int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
+                                int32_t timeout_ms) {
+  (void)timeout_ms;
   assert_int_equal(handle, HANDLE);
   assert_int_equal(name_length, 11);
   assert_memory_equal(name, "example.com", 11);

@@ -38,11 +38,10 @@ static void assert_sent(const char *wire) {
 static void a_send_tells_how_much_a_host_took(void **state) {
   (void)state;
   for (size_t most = 1; most < 8; most++) {
-    for (unsigned stop = 1; stop < 16; stop++) { /* the call that takes nothing */
+    for (unsigned stop = 1; stop < 16; stop++) { /* the send that takes nothing */
       porthole_conn *conn = posting("");
       host.send_most = most;
-      host.fail_at = host.calls + stop;
-      host.failure = PORTHOLE_WANT_WRITE;
+      host.busy_at = stop;
       const char *text = "hello world";
       size_t done = 0;
       for (int tries = 0; done < 11 && tries < 20; tries++) {
@@ -156,6 +155,29 @@ static void an_answer_before_a_reset_is_read_after_a_send_that_failed(void **sta
   assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);
   assert_int_equal(request(conn, "GET", "/"), PORTHOLE_CANNOT_SEND_REQUEST);
   free_conn(conn);
+}
+
+static void readable_without_bytes_stops_no_request(void **state) {
+  (void)state;
+  /* A ticket of TLS 1.3 makes a socket readable: a receive that waits would wait for ever, with the request unsent. */
+  for (int32_t timeout_ms = -1; timeout_ms <= 1; timeout_ms++) {
+    porthole_conn *conn = connect_to("", 0);
+    host.ready = true;
+    host.at_end = PORTHOLE_WANT_READ;
+    host.never_waits = true;
+    porthole_conn_set_timeout(conn, timeout_ms);
+    assert_int_equal(post(conn, PORTHOLE_BODY_UNKNOWN, 0), 0);
+    assert_int_equal(porthole_conn_flush(conn), 0);
+    assert_int_equal(send_all(conn, "hello"), 0);
+    assert_int_equal(porthole_conn_body_end(conn, NULL, 0), 0);
+    assert_int_equal(porthole_conn_flush(conn), 0);
+    host.never_waits = false;
+    host.script = TWO_BYTES;
+    host.length = sizeof TWO_BYTES - 1;
+    assert_int_equal(porthole_conn_getresponse(conn), 200);
+    assert_int_equal(host.timeout_ms, timeout_ms);
+    free_conn(conn);
+  }
 }
 
 /* ---- no transport, no response, no tunnel ---- */
@@ -522,6 +544,7 @@ int main(void) {
       cmocka_unit_test(an_upload_that_was_refused_goes_nowhere_once_the_answer_is_read),
       cmocka_unit_test(an_error_of_a_send_stays),
       cmocka_unit_test(an_answer_before_a_reset_is_read_after_a_send_that_failed),
+      cmocka_unit_test(readable_without_bytes_stops_no_request),
       cmocka_unit_test(without_a_transport_nothing_is_sent_or_received),
       cmocka_unit_test(reading_where_no_response_was_handed_out_is_no_end),
       cmocka_unit_test(leaving_a_tunnel_that_is_none_changes_nothing),

@@ -342,7 +342,8 @@ static void nothing(int number) { (void)number; }
 static void a_receive_has_a_time_limit_that_signals_do_not_end(void **state) {
   (void)state;
   server silent = listen_on_loopback(1);
-  porthole_conn *conn = connect_to(&silent, SHORT);
+  porthole_conn *conn = connect_to(&silent, PATIENT);
+  porthole_conn_set_timeout(conn, SHORT);
   const struct sigaction action = {.sa_handler = nothing};
   const struct itimerval often = {.it_interval.tv_usec = 10000, .it_value.tv_usec = 10000};
   const struct itimerval never = {.it_value.tv_usec = 0};
@@ -362,13 +363,30 @@ static void a_send_has_a_time_limit(void **state) {
   (void)state;
   server silent = listen_on_loopback(1);
   static const uint8_t piece[PIECE];
-  int32_t handle = porthole_host_open(NAME, strlen(NAME), silent.port, SHORT);
+  int32_t handle = porthole_host_open(NAME, strlen(NAME), silent.port, PATIENT);
   assert_true(handle > 0);
   int32_t result;
   do {
-    result = porthole_host_send(handle, piece, sizeof piece);
+    result = porthole_host_send(handle, piece, sizeof piece, SHORT);
   } while (result > 0);
   assert_int_equal(result, PORTHOLE_HOST_TIMED_OUT);
+  porthole_host_close(handle);
+  stop(&silent);
+}
+
+static void what_can_not_be_done_at_once_is_not_waited_for_in_no_time(void **state) {
+  (void)state;
+  server silent = listen_on_loopback(1);
+  static const uint8_t piece[PIECE];
+  uint8_t byte;
+  int32_t handle = porthole_host_open(NAME, strlen(NAME), silent.port, PATIENT);
+  assert_true(handle > 0);
+  assert_int_equal(porthole_host_recv(handle, &byte, 1, 0), PORTHOLE_WANT_READ);
+  int32_t result;
+  do {
+    result = porthole_host_send(handle, piece, sizeof piece, 0);
+  } while (result > 0);
+  assert_int_equal(result, PORTHOLE_WANT_WRITE);
   porthole_host_close(handle);
   stop(&silent);
 }
@@ -379,10 +397,10 @@ static int32_t open_handle(const server *to) { return porthole_host_open(NAME, s
 
 static void assert_bad_handle(int32_t handle) {
   uint8_t byte = 0;
-  assert_int_equal(porthole_host_send(handle, &byte, 1), PORTHOLE_HOST_BAD_HANDLE);
-  assert_int_equal(porthole_host_recv(handle, &byte, 1), PORTHOLE_HOST_BAD_HANDLE);
+  assert_int_equal(porthole_host_send(handle, &byte, 1, PATIENT), PORTHOLE_HOST_BAD_HANDLE);
+  assert_int_equal(porthole_host_recv(handle, &byte, 1, PATIENT), PORTHOLE_HOST_BAD_HANDLE);
   assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE, 0), PORTHOLE_HOST_BAD_HANDLE);
-  assert_int_equal(porthole_host_start_tls(handle, NAME, strlen(NAME), 0), PORTHOLE_HOST_BAD_HANDLE);
+  assert_int_equal(porthole_host_start_tls(handle, NAME, strlen(NAME), 0, PATIENT), PORTHOLE_HOST_BAD_HANDLE);
   assert_int_equal(porthole_host_last_error(handle, (char *)&byte, 1), 0);
   porthole_host_close(handle);
 }
@@ -455,13 +473,13 @@ static void every_argument_is_checked(void **state) {
   assert_last_error(0);
   int32_t handle = open_handle(&peer);
   assert_true(handle > 0);
-  assert_int_equal(porthole_host_send(handle, NULL, 1), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_send(handle, &byte, 0), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_recv(handle, NULL, 1), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_recv(handle, &byte, 0), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_send(handle, NULL, 1, PATIENT), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_send(handle, &byte, 0, PATIENT), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_recv(handle, NULL, 1, PATIENT), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_recv(handle, &byte, 0, PATIENT), PORTHOLE_HOST_OTHER);
   assert_int_equal(porthole_host_wait(handle, 0, 0), PORTHOLE_HOST_OTHER);
   assert_int_equal(porthole_host_wait(handle, 4, 0), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_start_tls(handle, NULL, 0, 0), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_start_tls(handle, NULL, 0, 0, PATIENT), PORTHOLE_HOST_OTHER);
   assert_last_error(handle);
   assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE, 0), 0);
   assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE | PORTHOLE_WRITABLE, -1), PORTHOLE_WRITABLE);
@@ -474,12 +492,12 @@ static void sending_to_a_peer_that_is_gone_raises_no_signal(void **state) {
   server peer = serve("", RESETS);
   int32_t handle = open_handle(&peer);
   assert_true(handle > 0);
-  int32_t result = porthole_host_send(handle, (const uint8_t *)"\r\n\r\n", 4);
+  int32_t result = porthole_host_send(handle, (const uint8_t *)"\r\n\r\n", 4, PATIENT);
   assert_int_equal(result, 4);
   assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE, PATIENT), PORTHOLE_READABLE);
   uint8_t byte = 0;
-  assert_int_equal(porthole_host_recv(handle, &byte, 1), PORTHOLE_HOST_RESET);
-  assert_int_equal(porthole_host_send(handle, &byte, 1), PORTHOLE_HOST_CLOSED);
+  assert_int_equal(porthole_host_recv(handle, &byte, 1, PATIENT), PORTHOLE_HOST_RESET);
+  assert_int_equal(porthole_host_send(handle, &byte, 1, PATIENT), PORTHOLE_HOST_CLOSED);
   porthole_host_close(handle);
   stop(&peer);
 }
@@ -499,6 +517,7 @@ int main(void) {
       cmocka_unit_test(a_connect_has_a_time_limit),
       cmocka_unit_test(a_receive_has_a_time_limit_that_signals_do_not_end),
       cmocka_unit_test(a_send_has_a_time_limit),
+      cmocka_unit_test(what_can_not_be_done_at_once_is_not_waited_for_in_no_time),
       cmocka_unit_test(abi_09_a_closed_handle_never_matches_again),
       cmocka_unit_test(abi_14_a_number_that_is_no_handle_is_refused),
       cmocka_unit_test(abi_12_the_65th_connection_is_refused),

@@ -143,7 +143,9 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   return HANDLE;
 }
 
-int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags) {
+int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
+                                int32_t timeout_ms) {
+  (void)timeout_ms;
   assert_true(handle == HANDLE && name != NULL && name_length == 1 && flags == 0);
   assert_int_equal(view->tx_length, view->tx_sent); /* nothing in clear goes into it */
   uint8_t answer = take_byte(&from);
@@ -154,7 +156,8 @@ int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_le
   return answer % 16 == 2 ? PORTHOLE_HOST_TLS_VERIFY : 0;
 }
 
-int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
+int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, int32_t timeout_ms) {
+  (void)timeout_ms;
   assert_true(handle == HANDLE && data != NULL && length > 0);
   uint8_t answer = take_byte(&from);
   if (answer >= 250) {
@@ -168,7 +171,8 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length) {
   return (int32_t)taken;
 }
 
-int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity) {
+int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
+  (void)timeout_ms;
   assert_true(handle == HANDLE && !handshaking);
   if (from.left == 0 || take_byte(&from) % 4 == 0) {
     return PORTHOLE_WANT_READ;

@@ -13,9 +13,15 @@ import sys
 
 from wasmtime import Engine, FuncType, Linker, Module, Store, ValType
 
+WANT_READ, WANT_WRITE = -1, -2
 REFUSED, RESET, NOT_FOUND, TIMED_OUT = -400, -401, -402, -403
 CLOSED, BUSY, BAD_HANDLE, OTHER = -407, -410, -411, -412
 MAX_CONNECTIONS = 64
+
+
+def seconds(timeout_ms):
+    """What the socket module takes: None waits without end, 0 doesn't wait."""
+    return None if timeout_ms < 0 else timeout_ms / 1000
 
 
 class Host:
@@ -54,7 +60,7 @@ class Host:
             return OTHER
         if len(self.sockets) >= MAX_CONNECTIONS:
             return BUSY
-        timeout = None if timeout_ms < 0 else timeout_ms / 1000
+        timeout = seconds(timeout_ms)
         try:
             connection = socket.create_connection((self.read(host, length).decode("ascii"), port), timeout)
         except OSError as error:
@@ -64,28 +70,34 @@ class Host:
         self.sockets[handle] = connection
         return handle
 
-    def start_tls(self, handle, name, length, flags):
+    def start_tls(self, handle, name, length, flags, timeout_ms):
         return OTHER
 
-    def send(self, handle, data, length):
+    def send(self, handle, data, length, timeout_ms):
         connection = self.sockets.get(handle)
         if connection is None:
             return BAD_HANDLE
         if length <= 0 or not self.inside(data, length):
             return OTHER
         try:
+            connection.settimeout(seconds(timeout_ms))
             return connection.send(self.read(data, length))
+        except BlockingIOError:
+            return WANT_WRITE
         except OSError as error:
             return self.failed(error)
 
-    def recv(self, handle, buffer, capacity):
+    def recv(self, handle, buffer, capacity, timeout_ms):
         connection = self.sockets.get(handle)
         if connection is None:
             return BAD_HANDLE
         if capacity <= 0 or not self.inside(buffer, capacity):
             return OTHER
         try:
+            connection.settimeout(seconds(timeout_ms))
             data = connection.recv(capacity)
+        except BlockingIOError:
+            return WANT_READ
         except OSError as error:
             return self.failed(error)
         self.memory.write(self.store, data, buffer & 0xFFFFFFFF)
@@ -95,7 +107,7 @@ class Host:
         connection = self.sockets.get(handle)
         if connection is None:
             return BAD_HANDLE
-        timeout = None if timeout_ms < 0 else timeout_ms / 1000
+        timeout = seconds(timeout_ms)
         reads, writes = [connection] * (interest & 1), [connection] * (interest >> 1 & 1)
         readable, writable, _ = select.select(reads, writes, [], timeout)
         return len(readable) | len(writable) << 1
@@ -114,9 +126,9 @@ class Host:
 
 SIGNATURES = {
     "open": (4, True),
-    "start_tls": (4, True),
-    "send": (3, True),
-    "recv": (3, True),
+    "start_tls": (5, True),
+    "send": (4, True),
+    "recv": (4, True),
     "wait": (3, True),
     "close": (1, False),
     "last_error": (3, True),

@@ -59,16 +59,16 @@ function instantiate(host) {
 
 const send = (_handle, _data, length) => length;
 
-/** A `recv` that gives one answer. */
+/** A `recv` that gives one answer, once it is waited for. */
 function answering(guest, text) {
-  return (_handle, buffer) => guest().bytes().latin1Write(text, buffer);
+  return (_handle, buffer, _capacity, timeout) => (timeout === 0 ? WANT_READ : guest().bytes().latin1Write(text, buffer));
 }
 
 test('[abi-06] a call from inside of a call into the host is refused, and changes nothing', () => {
   const results = [];
   let guest;
   let conn;
-  const inside = (give) => (handle, buffer, length) => {
+  const inside = (give) => (handle, buffer, length, timeout) => {
     const { exports } = guest;
     const calls = Object.keys(exports).filter((name) => /^porthole_(conn|flat)_/.test(name) && !/_(size|init|view|direct|list|plan|split_host)$/.test(name));
     const before = guest.bytes().subarray(conn, conn + exports.porthole_conn_size()).toString('hex');
@@ -77,7 +77,7 @@ test('[abi-06] a call from inside of a call into the host is refused, and change
       if (result !== undefined) results.push([name, result]);
     }
     assert.equal(guest.bytes().subarray(conn, conn + exports.porthole_conn_size()).toString('hex'), before);
-    return give(handle, buffer, length);
+    return give(handle, buffer, length, timeout);
   };
   guest = instantiate({ porthole_host_send: inside(send), porthole_host_recv: inside((...args) => answering(() => guest, reply('hello'))(...args)) });
   conn = guest.connect();

@@ -7,8 +7,11 @@
  * Conventions
  *   - Every argument and result is a 32-bit integer or a pointer into the guest's memory. No structs, no callbacks, no
  *     64-bit integers.
- *   - A result below zero is a code of errors.def: PORTHOLE_WANT_READ and PORTHOLE_WANT_WRITE from a host that can't
- *     wait, PORTHOLE_HOST_* (-400 …) when the operation failed. A host that blocks never answers WANT_*.
+ *   - A result below zero is a code of errors.def: PORTHOLE_WANT_READ and PORTHOLE_WANT_WRITE for what can't be done in no
+ *     time, PORTHOLE_HOST_* (-400 …) when the operation failed.
+ *   - timeout_ms is how long an operation may take, in milliseconds: 0 is only what can be done now, else WANT_*, from a host
+ *     that blocks too; negative is without end; when any other time is up it is PORTHOLE_HOST_TIMED_OUT, and that connection
+ *     is over. A host that can't wait takes every value for 0 (but that of porthole_host_open).
  *   - Handles are positive numbers out of the host's own table, one table for each instance. A handle that was closed
  *     is never valid again, also when its place in the table is reused.
  *   - Pointers hold for the call, save the region of a pending receive (see porthole_host_recv). The host checks every
@@ -59,36 +62,41 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
  * @param name        the name to verify and to send as SNI (none is sent for an address)
  * @param name_length bytes of it
  * @param flags       PORTHOLE_TLS_*: they can ask for ALPN, never for weaker checks than the host's
+ * @param timeout_ms  see above
  * @returns 0; PORTHOLE_WANT_READ while the handshake goes on; PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY, _DENIED, _OTHER
  */
 PORTHOLE_IMPORT(porthole_host_start_tls)
-int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags);
+int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
+                                int32_t timeout_ms);
 
 /**
  * Sends bytes. They are the host's once it has taken them: the guest can overwrite them on return.
  *
- * @param handle an open connection
- * @param data   the bytes
- * @param length how many there are, at least 1
+ * @param handle     an open connection
+ * @param data       the bytes
+ * @param length     how many there are, at least 1
+ * @param timeout_ms see above: for the first byte that is taken
  * @returns how many were taken, 1 to length; PORTHOLE_WANT_WRITE; PORTHOLE_HOST_RESET, _CLOSED, _TIMED_OUT, _OTHER
  */
 PORTHOLE_IMPORT(porthole_host_send)
-int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length);
+int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, int32_t timeout_ms);
 
 /**
  * Receives bytes straight into the guest's memory.
  *
  * After PORTHOLE_WANT_READ the receive is pending: the host can write into [buffer, buffer + capacity) at any time until
- * the guest asks again, with the same arguments, and is told the count.
+ * the guest asks again, with the same buffer and capacity, and is told the count. Whether there is something to receive is
+ * asked by a time of 0: that a connection is readable (porthole_host_wait) does not promise that there are bytes.
  *
- * @param handle   an open connection
- * @param buffer   where the bytes go
- * @param capacity room there, at least 1
+ * @param handle     an open connection
+ * @param buffer     where the bytes go
+ * @param capacity   room there, at least 1
+ * @param timeout_ms see above
  * @returns how many bytes arrived, 1 to capacity; 0 at the end of the stream; PORTHOLE_WANT_READ; PORTHOLE_HOST_RESET,
  *          _TIMED_OUT, _ABORTED, _OTHER
  */
 PORTHOLE_IMPORT(porthole_host_recv)
-int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity);
+int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms);
 
 /**
  * Waits until a connection is ready. A host that can't wait answers at once with what is ready now, which may be 0.

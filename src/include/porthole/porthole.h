@@ -568,6 +568,15 @@ void porthole_conn_attach(porthole_conn *conn, int32_t handle);
  */
 int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_t flags);
 
+/**
+ * Sets how long each call into the host may take that sends, receives or makes a handshake. It stays when the connection is
+ * closed; the time to connect is that of porthole_conn_open.
+ *
+ * @param timeout_ms milliseconds; negative for no limit, as in the beginning; 0 to be answered PORTHOLE_WANT_READ or
+ *                   PORTHOLE_WANT_WRITE instead of waiting
+ */
+void porthole_conn_set_timeout(porthole_conn *conn, int32_t timeout_ms);
+
 /** Closes the transport. The connection is Idle, and can be opened again. */
 void porthole_conn_close(porthole_conn *conn);
 
