@@ -543,6 +543,10 @@ export class HTTPConnection extends Settings {
     try {
       if (before !== null) await before;
       await body.prepare?.();
+      if (exchange !== null && exchange === this.#exchange && exchange.channel?.stopped) {
+        body.discard(); // it goes nowhere, and not on another connection
+        return;
+      }
       if (exchange !== this.#exchange || (exchange?.channel?.closed && this.#channel === null && exchange.end !== null)) {
         throw new NotConnected('the connection was closed');
       }

@@ -53,6 +53,8 @@ export class Channel {
   /** Has our own side given it up: who waits is told at once, instead of being given what is at hand first. */
   abandoned = false;
   closed = false;
+  /** Was the body of its last request cut off, when it was closed? */
+  cut = false;
   /** Told of every 1xx before the final head. @type {((core: Connection) => void) | null} */
   oninterim = null;
   /** Told when it is closed. @type {(() => void) | null} */
@@ -436,6 +438,11 @@ export class Channel {
     if (!this.closed && this.core.state === IDLE && this.core.uploading) this.core.stop();
   }
 
+  /** Is nothing more of the body of its last request wanted? */
+  get stopped() {
+    return this.closed ? this.cut : this.core.uploadStopped;
+  }
+
   /** An upload is over: another request can go out, or nothing is left to be done here. */
   uploadOver() {
     const { core } = this;
@@ -496,6 +503,7 @@ export class Channel {
    */
   close(error = new NotConnected('the connection was closed')) {
     if (this.closed) return;
+    this.cut = this.core.uploadStopped;
     if (!this.waiting.idle) this.abort(error);
     this.abandoned = true;
     this.closed = true;
