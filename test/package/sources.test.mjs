@@ -38,3 +38,14 @@ test('only io.c calls the host', () => {
 test('no file of the core is longer than 600 lines', () => {
   for (const file of files) assert.ok(text(file).split('\n').length <= LONGEST, file);
 });
+
+test('the table of calls in the README is that of state.c', () => {
+  const cells = (row) => row.split(/[,|]/).map((cell) => cell.trim().replace('YES', '·')).filter((cell) => cell !== '');
+  const source = [...text('state.c').matchAll(/\[REQUEST_(\w+)\] += \{((?:\w{3}, *)+\w{3})\},/g)];
+  const shown = [...text('README.md').matchAll(/^\| `(\w+)` \|((?: (?:·|REQ|HDR|RDY) \|)+)$/gm)];
+  assert.ok(source.length >= 12);
+  assert.deepEqual(
+    shown.map(([, state, row]) => [state, cells(row)]),
+    source.map(([, state, row]) => [state, cells(row)]),
+  );
+});
