@@ -3,9 +3,10 @@
 // HTTPSConnection: Python's http.client.HTTPSConnection.
 
 import { checkServerIdentity } from 'node:tls';
-import { HTTPConnection, SECURED } from './connection.js';
+import { HTTPConnection } from './connection.js';
 import { HTTPS_PORT } from './constants.js';
 import { argumentError } from '../errors.js';
+import { SECURED } from './link.js';
 import { optionsOf, TAKES } from '../request/options.js';
 import {
   anyIdentity,

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+//
+// The requests of one connection: the one that was begun last, from its staging to the moment that it is sent, its response as
+// long as it can be open, and what has to wait for either.
+
+import { now, turn } from '../../bindings/node/timers.js';
+import { BODY_NONE, BODY_UNKNOWN, IDLE, PHASE_END, REQUEST_SENT } from '../../bindings/generated/abi.js';
+import { Outflow } from '../engine/outflow.js';
+import { abortedOf, onAbort, reasonOf } from '../engine/signals.js';
+import { argumentError, CannotSendRequest, kindOf, NotConnected, RemoteDisconnected, stateError, TimeoutError } from '../errors.js';
+import { Exchange } from '../request/exchange.js';
+import { flatHeaders } from '../request/headers.js';
+import { checkSeconds, checkSignal } from '../request/options.js';
+import { describe } from '../watch/describe.js';
+import * as diagnostics from '../watch/diagnostics.js';
+import { Link } from './link.js';
+import { termsOf } from './settings.js';
+import { informer } from './steps.js';
+
+const DONE = Promise.resolve();
+const NO_SIGNALS = Object.freeze([]);
+/** Python's words for the states of a connection. */
+export const STATES = ['Idle', 'Request-started', 'Request-sent'];
+/** A kept-alive connection that rested longer than this many milliseconds is looked at before it is used again. */
+const PROBE_AFTER = 5;
+
+export class Requests {
+  /** What the connection is connected by. */
+  link;
+  /** The request that was begun last. @type {Exchange | null} */
+  exchange = null;
+  /** Its response, or that of the one before, as long as it can be open. @type {import('./response.js').HTTPResponse | null} */
+  response = null;
+  /** The request that waits for an upload before it. @type {{reject: (error: unknown) => void, done: Promise<void>} | null} */
+  held = null;
+  /** The one that connects. @type {Exchange | null} */
+  progress = null;
+  /** The one whose steps are overridden, while they are called. @type {Exchange | null} */
+  stepping = null;
+  /** Settled when the last send() is over. @type {Promise<void> | null} */
+  sending = null;
+
+  #owner;
+
+  /** @param {import('./connection.js').HTTPConnection} owner */
+  constructor(owner) {
+    this.#owner = owner;
+    this.link = new Link(owner, (error, progress, failed) => {
+      const described = this.described(error, null, progress.phase, failed);
+      if (progress !== this.exchange) this.tell(described, null); // or the request that connects does
+      return described;
+    });
+  }
+
+  // ---- requests that have to wait ----
+
+  /** Is a body being sent whose request is done? */
+  get uploading() {
+    const outflow = this.exchange?.outflow;
+    return outflow !== null && outflow !== undefined && !outflow.over;
+  }
+
+  /** Goes on once the upload before is over, and what has to be known of the body is. */
+  async later(exchange, body, go) {
+    const held = { reject: null, done: null };
+    const ended = new Promise((_resolve, reject) => {
+      held.reject = reject;
+    });
+    ended.catch(() => {});
+    const offs = exchange.signals.map((signal) => onAbort(signal, () => held.reject(reasonOf(signal))));
+    this.held = held;
+    held.done = Promise.race([ended, this.#prepared(exchange, body)]);
+    if (exchange.deadline !== null) this.#limit(exchange);
+    try {
+      await held.done;
+    } catch (error) {
+      exchange.finish();
+      throw error;
+    } finally {
+      for (const off of offs) off();
+      if (this.held === held) this.held = null;
+    }
+    return go();
+  }
+
+  async #prepared(exchange, body) {
+    const before = this.exchange;
+    if (this.uploading) {
+      const { channel, outflow } = before;
+      const step = () => (outflow.over ? true : undefined);
+      await channel.waiting.until('send', exchange.seconds('send'), [], step);
+      this.raiseUntold();
+    }
+    await body.prepare?.();
+  }
+
+  /** Raises what failed an upload, when nobody was told. */
+  raiseUntold() {
+    const channel = this.exchange?.channel;
+    if (!channel?.untold) return;
+    channel.untold = false;
+    throw this.described(channel.uploadError, channel, 'send', true);
+  }
+
+  /** Lets go of a body when what it was for fails. */
+  guarded(body, run) {
+    return run().catch((error) => {
+      body.discard(error);
+      throw error;
+    });
+  }
+
+  /** What send() has to wait for. */
+  queued(promise) {
+    this.sending = promise.then(
+      () => {},
+      () => {},
+    );
+    return promise;
+  }
+
+  // ---- the state ----
+
+  get #channel() {
+    return this.link.channel;
+  }
+
+  get state() {
+    if (this.held !== null) return REQUEST_SENT;
+    return this.#channel === null || this.#channel.closed ? IDLE : this.#channel.core.state;
+  }
+
+  /** Gives the channel up, to a response that is still being read if there is one. */
+  leave() {
+    this.link.leave(this.response !== null);
+    this.response = null;
+  }
+
+  checkOpenable() {
+    if (!this.#owner.auto_open && !this.#channel?.usable) {
+      throw new NotConnected('the connection is closed, and auto_open is 0: call connect()');
+    }
+  }
+
+  // ---- errors ----
+
+  /** Closes the channel after an error. @returns the error, described */
+  failed(channel, error, phase, foreign = false) {
+    const described = foreign ? error : this.described(error, channel, phase);
+    if (channel !== null) {
+      channel.error ??= described; // for who else waits on it
+      if (error === channel.uploadError) channel.untold = false; // this is who is told
+      channel.close();
+      if (this.#channel === channel) this.link.channel = null;
+      if (this.exchange?.channel === channel) {
+        this.exchange.finish();
+        this.response = null;
+      }
+    }
+    this.tell(described);
+    return described;
+  }
+
+  tell(error, request = this.exchange) {
+    if (diagnostics.failed.hasSubscribers) diagnostics.failed.publish({ connection: this.#owner, request, error });
+  }
+
+  described(error, channel, phase = 'receive', failed = error === channel?.error, exchange = this.exchange) {
+    const signals = exchange?.signals ?? NO_SIGNALS;
+    const { host, port } = this.#owner;
+    const secure = this.link.security !== null;
+    return describe(error, { phase, host, port, channel, secure, repeated: exchange?.repeated === true, signals }, failed);
+  }
+
+  /** Describes an error for a response, and tells of it. */
+  toldOf(error, channel, exchange) {
+    const described = this.described(error, channel, 'receive', error === channel.error, exchange);
+    this.tell(described, exchange);
+    return described;
+  }
+
+  // ---- staging ----
+
+  /** Begins a request. @returns {Exchange} */
+  begin(method, url, options) {
+    if (typeof method !== 'string') {
+      throw argumentError(`the method must be a string, not ${kindOf(method)}`, 'ERR_INVALID_ARG_TYPE');
+    }
+    if (typeof url !== 'string') {
+      const hint = url instanceof URL ? ': give url.pathname + url.search' : '';
+      throw argumentError(`the URL must be a string, not ${kindOf(url)}${hint}`, 'ERR_INVALID_ARG_TYPE');
+    }
+    if (this.state !== IDLE || this.stepping !== null) throw stateError(CannotSendRequest, STATES[this.state]);
+    const exchange = new Exchange(method, url, termsOf(this.#owner), checkSignal(options.signal));
+    const aborted = abortedOf(exchange.signals);
+    if (aborted !== undefined) throw reasonOf(aborted);
+    exchange.deadline = checkSeconds('deadline', options.deadline ?? this.#owner.deadline);
+    if (!this.uploading) this.raiseUntold();
+    return exchange;
+  }
+
+  /** Stages a request that begins on the channel, which is made when there is none. */
+  stage(exchange) {
+    if (this.response?.isclosed()) this.response = null;
+    this.#channel?.endByHand();
+    if (this.link.isSpent) this.leave();
+    const channel = this.link.use();
+    this.#prepareChannel(channel, exchange);
+    exchange.stage(channel.core);
+    exchange.channel = channel;
+    channel.beginRequest();
+    this.exchange = exchange;
+    if (exchange.deadline !== null) this.#limit(exchange);
+    if (diagnostics.requestStart.hasSubscribers) {
+      diagnostics.requestStart.publish({ connection: this.#owner, request: exchange });
+    }
+  }
+
+  /** Starts the time of a request. Its timer does not hold the connection. */
+  #limit(exchange) {
+    const connection = new WeakRef(this);
+    exchange.limit((seconds, elapsed) => connection.deref()?.expire(exchange, seconds, elapsed));
+  }
+
+  addStep(exchange, step) {
+    step(this.#channel.core);
+    exchange.steps.push(step);
+  }
+
+  /** Stages a request once more, on a channel that is not connected. */
+  restage(exchange) {
+    this.leave();
+    const channel = this.link.use();
+    this.#prepareChannel(channel, exchange);
+    exchange.channel = channel;
+    exchange.stage(channel.core);
+    channel.beginRequest();
+  }
+
+  /** Tells the channel for whom it is. */
+  #prepareChannel(channel, exchange) {
+    const { on_informational, debuglevel } = this.#owner;
+    const connection = diagnostics.informational.hasSubscribers ? this.#owner : null;
+    const listened = on_informational !== null || debuglevel > 0 || connection !== null;
+    channel.oninterim = listened ? informer(channel, on_informational, debuglevel, connection, exchange) : null;
+    this.link.address(channel);
+  }
+
+  // ---- sending ----
+
+  /** Can what is staged go out at once? */
+  ready(exchange) {
+    const { channel } = exchange;
+    const { transport } = channel;
+    return (
+      transport?.settled &&
+      channel.usable &&
+      this.#owner.debuglevel <= 0 &&
+      exchange.signals.length === 0 &&
+      !transport.full &&
+      channel.rested(now()) < PROBE_AFTER
+    );
+  }
+
+  flush(exchange, body) {
+    const { channel } = exchange;
+    try {
+      this.departs(channel, exchange);
+      channel.flush();
+      this.departed(channel, exchange);
+      return DONE;
+    } catch (error) {
+      if (this.isStale(channel, exchange, error)) return this.repeat(exchange);
+      body.discard(error);
+      return Promise.reject(this.failed(channel, error, 'send'));
+    }
+  }
+
+  /** Sends what is staged, and the body. */
+  async send(exchange, body) {
+    let phase = 'connect';
+    try {
+      const channel = await this.connected(exchange);
+      phase = 'send';
+      this.departs(channel, exchange);
+      const { expect, trailers } = exchange;
+      const onsent = () => this.departed(channel, exchange);
+      const wanted = body.kind === BODY_NONE || (body.kind !== BODY_UNKNOWN && body.size === 0) ? null : expect;
+      exchange.outflow = new Outflow(channel, {
+        body,
+        expect: wanted,
+        trailers,
+        flatten: flatHeaders,
+        exchange,
+        debuglevel: this.#owner.debuglevel,
+        onsent,
+      });
+      await exchange.outflow.run();
+    } catch (error) {
+      if (this.isStale(exchange.channel, exchange, error)) {
+        await this.repeat(exchange);
+        return;
+      }
+      body.discard(error);
+      throw this.failed(exchange.channel, error, phase);
+    }
+  }
+
+  /** A channel that is connected and has the staged request. */
+  async connected(exchange) {
+    let { channel } = exchange;
+    if (channel.transport !== null && !(await this.#isAlive(channel))) {
+      if (channel.abandoned) throw channel.failure();
+      if (!this.#owner.auto_open) throw new NotConnected('the connection was closed by the server, and auto_open is 0');
+      this.restage(exchange);
+      channel = exchange.channel;
+    }
+    if (channel.closed) throw channel.failure();
+    if (channel.transport === null) {
+      this.progress = exchange;
+      try {
+        await this.#owner.connect();
+      } finally {
+        this.progress = null;
+      }
+      if (channel.closed) throw channel.failure();
+      if (channel.transport === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
+    }
+    return channel;
+  }
+
+  /** Looks at a connection that rested: whatever came in meanwhile is seen when the event loop has turned. */
+  async #isAlive(channel) {
+    const rested = channel.rested(now());
+    if (rested === Number.POSITIVE_INFINITY) return false;
+    if (channel.usable && (rested >= PROBE_AFTER || !channel.transport.settled)) {
+      await turn();
+      if (rested >= PROBE_AFTER) await turn();
+    }
+    return channel.usable && !channel.closed;
+  }
+
+  /** A request goes out on a channel that is connected. */
+  departs(channel, exchange) {
+    exchange.reused = channel.requests > 0;
+    channel.requests++;
+    channel.awaited = exchange;
+    if (!exchange.repeated) this.#owner.request_count++;
+  }
+
+  /** All of a request is with the socket, or no longer wanted. */
+  departed(channel, exchange) {
+    exchange.sent = now();
+    if (diagnostics.requestSent.hasSubscribers) {
+      diagnostics.requestSent.publish({ connection: this.#owner, request: exchange, bytes_sent: channel.bytesSent });
+    }
+  }
+
+  /** Did a request meet a connection that the server had closed, and may it go out once more? */
+  isStale(channel, exchange, error) {
+    return (
+      this.#owner.retry_stale > 0 &&
+      exchange.reused &&
+      !exchange.repeated &&
+      exchange.replay !== null &&
+      channel.bytesReceived === 0 &&
+      (error instanceof RemoteDisconnected || error?.code === 'ECONNRESET' || error?.code === 'EPIPE')
+    );
+  }
+
+  /** Sends a request once more, on a new connection. */
+  repeat(exchange) {
+    exchange.repeated = true;
+    exchange.receiving = false;
+    const { channel } = exchange;
+    this.response = null;
+    this.restage(exchange);
+    channel.close();
+    return this.send(exchange, exchange.replay);
+  }
+
+  /** The time of a request has run out. */
+  expire(exchange, seconds, elapsed) {
+    const { channel } = exchange;
+    const { attempt } = this.link;
+    const connecting = attempt !== null && (this.progress === exchange || this.exchange === exchange);
+    const phase = connecting ? attempt.phase : (channel?.waiting.phase ?? 'send');
+    const error = new TimeoutError(phase, seconds, elapsed, 'deadline');
+    if (connecting) this.link.endOpening(error);
+    else if (channel === null) this.held?.reject(error);
+    else if (!(channel.phase === PHASE_END && !channel.core.atRest && this.response !== null)) channel.abort(error);
+  }
+}
