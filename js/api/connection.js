@@ -469,6 +469,7 @@ export class HTTPConnection extends Settings {
       response = new this.response_class(sourceOf({ channel, exchange, debuglevel, owner: this, describe, detach }));
     } catch (reason) {
       exchange.finish();
+      channel.failForeign(reason); // who waits is told this, and not that the connection was closed
       channel.close();
       if (this.#requests.link.channel === channel) this.#requests.link.channel = null;
       throw reason;
