@@ -33,7 +33,6 @@ export class Settings {
   #host;
   #port;
   #limits;
-  #own = { __proto__: null }; // the class members that this instance has itself
 
   /**
    * @param {string} host a name or an address; the port can follow a colon
@@ -134,11 +133,14 @@ export class Settings {
         configurable: true,
         enumerable: false,
         get() {
-          return (#own in this ? this.#own[name] : undefined) ?? this.constructor[name];
+          return this.constructor[name];
         },
         set(value) {
-          if (#own in this) this.#own[name] = value;
-          else this.constructor[name] = value; // the prototype of a class: as if it were set on the class
+          if (!(#terms in this)) this.constructor[name] = value; // the prototype of a class: as if it were set on the class
+          else if (value !== undefined && value !== null) {
+            // A property of the instance's own, which can be deleted, so that the class counts again.
+            Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
+          }
         },
       });
     }
