@@ -37,7 +37,7 @@ import { print, reprBytes, reprText } from '../watch/debug.js';
 import * as diagnostics from '../watch/diagnostics.js';
 import { HTTP_PORT } from './constants.js';
 import { Requests, STATES } from './requests.js';
-import { HTTPResponse, sourceOf } from './response.js';
+import { forsake, HTTPResponse, sourceOf } from './response.js';
 import { Settings, termsOf } from './settings.js';
 import { overridesSteps, requestBySteps, sendBySteps } from './steps.js';
 
@@ -146,7 +146,7 @@ export class HTTPConnection extends Settings {
       this.#requests.exchange.finish();
       if (this.#requests.exchange.channel !== null) this.#requests.exchange.channel.untold = false;
     }
-    response?.close();
+    if (response !== null) forsake(response, error);
   }
 
   /**
@@ -172,7 +172,7 @@ export class HTTPConnection extends Settings {
     this.#requests.response = null;
     this.#requests.exchange?.finish();
     const given = this.#requests.link.giveAway(this.#requests.link.channel);
-    response?.close();
+    if (response !== null) forsake(response, new NotConnected('the socket was given away'));
     return given;
   }
 
@@ -379,7 +379,7 @@ export class HTTPConnection extends Settings {
       if (exchange !== this.#requests.exchange || (exchange?.channel?.closed && this.#requests.link.channel === null && exchange.end !== null)) {
         throw new NotConnected('the connection was closed');
       }
-      await this.#sendRaw(data, body);
+      await this.#sendRaw(data, body, exchange);
     } catch (error) {
       body.discard(error);
       throw error;
@@ -388,14 +388,9 @@ export class HTTPConnection extends Settings {
     }
   }
 
-  async #sendRaw(data, body) {
-    if (this.sock === null) {
-      this.#requests.checkOpenable();
-      await this.connect();
-    }
-    const channel = this.#requests.link.channel;
-    if (channel === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
-    const exchange = this.#requests.exchange ?? new Exchange('', '', termsOf(this), null);
+  async #sendRaw(data, body, begun) {
+    const channel = await this.#channelOf(begun);
+    const exchange = begun ?? new Exchange('', '', termsOf(this), null);
     exchange.replay = null;
     if (this.debuglevel > 0) printSent(data, body);
     try {
@@ -403,6 +398,19 @@ export class HTTPConnection extends Settings {
     } catch (error) {
       throw this.#requests.failed(channel, error, 'send');
     }
+  }
+
+  /** Where what is sent by hand goes: where its request went, also when that is its response's alone by now. */
+  async #channelOf(exchange) {
+    const own = exchange?.channel ?? null;
+    if (own !== null && !own.closed && own.transport !== null && own.core.uploading) return own;
+    if (this.sock === null) {
+      this.#requests.checkOpenable();
+      await this.connect();
+    }
+    const { channel } = this.#requests.link;
+    if (channel === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
+    return channel;
   }
 
   /** What an overridden send() hands on: framed already, and accounted for. */
@@ -422,7 +430,11 @@ export class HTTPConnection extends Settings {
    * @returns {Promise<HTTPResponse>} when its head is in
    */
   getresponse() {
-    if (this.#requests.held !== null) return this.#requests.held.done.then(() => this.getresponse());
+    const { held } = this.#requests;
+    if (held !== null) {
+      const again = () => this.getresponse(); // when it failed its error was told already
+      return held.done.then(again, again);
+    }
     const channel = this.#requests.link.channel;
     const exchange = this.#requests.exchange;
     if (this.#requests.response?.isclosed()) this.#requests.response = null;

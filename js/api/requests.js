@@ -213,6 +213,7 @@ export class Requests {
     if (exchange.deadline !== null) this.#limit(exchange);
     if (diagnostics.requestStart.hasSubscribers) {
       diagnostics.requestStart.publish({ connection: this.#owner, request: exchange });
+      if (channel.closed) throw channel.failure(); // by one who was told
     }
   }
 

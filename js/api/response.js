@@ -53,6 +53,14 @@ export function sourceOf(parts) {
 }
 
 /**
+ * Ends a response whose connection was closed or given away: who reads it gets the error.
+ *
+ * @type {(response: HTTPResponse, error: any) => void}
+ * @private
+ */
+export let forsake;
+
+/**
  * The response to a request. Made by `HTTPConnection.getresponse`.
  *
  * Reads are done in the order in which they began.
@@ -71,6 +79,10 @@ export class HTTPResponse {
   #trailers = null;
   #stream = null;
   #wasRead = false; // was any of the body?
+
+  static {
+    forsake = (response, error) => response.#inflow.forsake(error);
+  }
 
   /**
    * @param {object} source what the connection knows; not for use outside of porthole
@@ -236,13 +248,23 @@ export class HTTPResponse {
     return this.#perform(() => this.#inflow.lines(amount(hint)));
   }
 
-  /** The lines of the body. @returns {AsyncGenerator<Buffer>} */
-  async *[Symbol.asyncIterator]() {
-    for (;;) {
-      const line = await this.readline();
-      if (line.length === 0) return;
-      yield line;
-    }
+  /** The lines of the body; each is read when it is asked for. @returns {AsyncIterableIterator<Buffer>} */
+  [Symbol.asyncIterator]() {
+    let over = false;
+    return {
+      next: async () => {
+        const value = over ? null : await this.readline();
+        over ||= value.length === 0;
+        return over ? { done: true, value: undefined } : { done: false, value };
+      },
+      return: async (value) => {
+        over = true;
+        return { done: true, value };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   /** The body as a stream of bytes. Cancelling it closes the response. @returns {ReadableStream<Uint8Array>} */

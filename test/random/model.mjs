@@ -217,7 +217,7 @@ export class Model {
     if (script.after === 'rst' && isNetwork(error)) return true;
     if (script.when !== 'end' && script.after !== 'keep' && isNetwork(error) && stage !== 'read') return true;
     if (request.short && isNetwork(error)) return true;
-    if (fault === null || (seen === null && !request.connection.disturbed)) return false;
+    if (fault === null || (seen === null && !request.connection.disturbed && !request.op.expect)) return false;
     if (stage === 'read') return this.#readFault(request, error);
     if (fault.kind === 'garbage' || fault.kind === 'storm' || fault.kind === 'headers') return error instanceof HTTPException;
     if (fault.kind !== 'cut') return false;
