@@ -82,7 +82,7 @@ export class HTTPConnection extends Settings {
     if (given && !isDuplex(socket)) {
       throw argumentError(`sock must be a Duplex, not ${kindOf(socket)}`, 'ERR_INVALID_ARG_TYPE');
     }
-    if (this.sock !== null) this.#giveAway();
+    if (this.sock !== null) this.#giveUp(() => this.#requests.link.forget());
     if (given) this.#requests.link.bring(socket);
   }
 
@@ -163,15 +163,15 @@ export class HTTPConnection extends Settings {
     if (channel === null || channel.transport === null || channel.failed || !(switched || inTunnel)) {
       throw new ImproperConnectionState('there is nothing to detach: it takes a response of 101, or a tunnel at rest');
     }
-    return this.#giveAway();
+    return this.#giveUp(() => this.#requests.link.giveAway(channel));
   }
 
-  /** Gives the channel's socket to somebody else. */
-  #giveAway() {
-    const response = this.#requests.response;
+  /** Gives up the socket in use, with whatever is under way on it. */
+  #giveUp(give) {
+    const { response, exchange } = this.#requests;
     this.#requests.response = null;
-    this.#requests.exchange?.finish();
-    const given = this.#requests.link.giveAway(this.#requests.link.channel);
+    exchange?.finish();
+    const given = give();
     if (response !== null) forsake(response, new NotConnected('the socket was given away'));
     return given;
   }
@@ -496,7 +496,7 @@ export class HTTPConnection extends Settings {
     else this.#requests.response = response;
     if (diagnostics.responseHeaders.hasSubscribers) {
       const { status, reason } = response;
-      diagnostics.responseHeaders.publish({ connection: this, request: exchange, response, status, reason });
+      diagnostics.tell(diagnostics.responseHeaders, { connection: this, request: exchange, response, status, reason });
     }
     return response;
   }
@@ -509,7 +509,6 @@ export class HTTPConnection extends Settings {
     this.#requests.response = null;
     return this.#requests.link.giveAway(channel);
   }
-
 }
 
 /** What the core has to know of a request's options. */

@@ -109,6 +109,12 @@ export class Link {
     for (const channel of [...this.#channels]) channel.close(error);
   }
 
+  /** Forgets the socket without closing it: nobody may be left who hears of its errors. */
+  forget() {
+    const { socket } = this.giveAway(this.channel);
+    socket.on('error', () => {});
+  }
+
   /** Gives the socket of a channel to somebody else. @param {Channel} channel */
   giveAway(channel) {
     if (this.channel === channel) this.channel = null;

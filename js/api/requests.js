@@ -162,7 +162,7 @@ export class Requests {
   }
 
   tell(error, request = this.exchange) {
-    if (diagnostics.failed.hasSubscribers) diagnostics.failed.publish({ connection: this.#owner, request, error });
+    if (diagnostics.failed.hasSubscribers) diagnostics.tell(diagnostics.failed, { connection: this.#owner, request, error });
   }
 
   described(error, channel, phase = 'receive', failed = error === channel?.error, exchange = this.exchange) {
@@ -211,6 +211,7 @@ export class Requests {
     channel.beginRequest();
     this.exchange = exchange;
     if (exchange.deadline !== null) this.#limit(exchange);
+    if (diagnostics.followed()) exchange.keepContext();
     if (diagnostics.requestStart.hasSubscribers) {
       diagnostics.requestStart.publish({ connection: this.#owner, request: exchange });
       if (channel.closed) throw channel.failure(); // by one who was told
@@ -353,7 +354,7 @@ export class Requests {
   departed(channel, exchange) {
     exchange.sent = now();
     if (diagnostics.requestSent.hasSubscribers) {
-      diagnostics.requestSent.publish({ connection: this.#owner, request: exchange, bytes_sent: channel.bytesSent });
+      diagnostics.tell(diagnostics.requestSent, { connection: this.#owner, request: exchange, bytes_sent: channel.bytesSent });
     }
   }
 

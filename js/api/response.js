@@ -423,7 +423,7 @@ export class HTTPResponse {
   #ended() {
     if (!diagnostics.responseEnd.hasSubscribers) return;
     const request = this.#exchange;
-    diagnostics.responseEnd.publish({ connection: this.#owner, request, response: this, timings: request.timings });
+    diagnostics.tell(diagnostics.responseEnd, { connection: this.#owner, request, response: this, timings: request.timings });
   }
 }
 

@@ -165,12 +165,12 @@ export class Inflow {
 
   /** Takes what is at hand into the memory of the operation under way. @returns {number} how much that was */
   absorb() {
-    return this.#queue[0]?.absorb?.() ?? 0;
+    return this.#open ? (this.#queue[0]?.absorb?.() ?? 0) : 0; // what comes behind its end is another response's
   }
 
   /** @returns {Uint8Array | null} memory of ours for what comes next */
   room() {
-    return this.#queue[0]?.room?.() ?? null;
+    return this.#open ? (this.#queue[0]?.room?.() ?? null) : null;
   }
 
   /** What the operation under way has taken and not given. @returns {Buffer} */

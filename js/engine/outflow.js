@@ -13,7 +13,7 @@
 
 import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
 import { BODY_NONE } from '../../bindings/generated/abi.js';
-import { coreError, TimeoutError } from '../errors.js';
+import { coreError, NotConnected, TimeoutError } from '../errors.js';
 import { refused } from '../refusal.js';
 import { print, reprBytes } from '../watch/debug.js';
 
@@ -105,6 +105,10 @@ export class Outflow {
    */
   run() {
     const channel = this.#channel;
+    if (channel.transport === null) {
+      this.#end(undefined);
+      return Promise.reject(channel.failure() ?? new NotConnected('the connection was closed'));
+    }
     channel.outflow = this;
     if (this.#body.kind !== BODY_NONE) {
       channel.transport.counting = true; // memory of the caller's is only free when it is with the system

@@ -41,3 +41,19 @@ export const responseHeaders = event('response:headers', response);
 export const responseEnd = event('response:end', (message) => `${request(message)} ${Math.round(message.timings.end)} ms`);
 /** An operation failed. `{ connection, request, error }` */
 export const failed = event('error', ({ error }) => String(error));
+
+/** Will somebody be told of a request in the middle of something else? */
+export function followed() {
+  return requestSent.hasSubscribers || responseHeaders.hasSubscribers || responseEnd.hasSubscribers || failed.hasSubscribers;
+}
+
+/**
+ * Tells of a request in the async context in which it was made.
+ *
+ * @param {import('node:diagnostics_channel').Channel} events
+ * @param {{request: import('../request/exchange.js').Exchange | null}} message
+ */
+export function tell(events, message) {
+  if (message.request === null) events.publish(message);
+  else message.request.within(() => events.publish(message));
+}

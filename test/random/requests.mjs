@@ -3,7 +3,7 @@
 // The operations that send, and getresponse.
 
 import { Buffer } from 'node:buffer';
-import { HTTPResponse } from '../../js/index.js';
+import { HTTPResponse, NotConnected } from '../../js/index.js';
 import { fire } from './acts.mjs';
 import { BOUND } from './bounds.mjs';
 import { Request, textOf } from './model.mjs';
