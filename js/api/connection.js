@@ -317,6 +317,7 @@ export class HTTPConnection extends Settings {
       const error = core.endheaders(body.kind, body.size, flags);
       if (error !== 0) throw exchange.refusal(error, core, NO_FIELDS);
     });
+    exchange.byHand = body.kind === BODY_NONE && exchange.channel.core.uploading;
     if (this.send !== HTTPConnection.prototype.send) return this.#requests.queued(this.#sendSteps(exchange, body));
     if (body.repeatable) exchange.replay = body;
     if (body.kind === BODY_NONE && this.#requests.ready(exchange)) return this.#requests.flush(exchange, body);
@@ -372,14 +373,10 @@ export class HTTPConnection extends Settings {
     try {
       if (before !== null) await before;
       await body.prepare?.();
-      if (exchange !== null && exchange === this.#requests.exchange && exchange.channel?.stopped) {
-        body.discard(); // it goes nowhere, and not on another connection
-        return;
-      }
-      if (exchange !== this.#requests.exchange || (exchange?.channel?.closed && this.#requests.link.channel === null && exchange.end !== null)) {
-        throw new NotConnected('the connection was closed');
-      }
-      await this.#sendRaw(data, body, exchange);
+      if (exchange !== this.#requests.exchange) throw new NotConnected('the connection was closed');
+      const channel = await this.#channelOf(exchange);
+      if (channel === null) body.discard();
+      else await this.#sendRaw(data, body, exchange, channel);
     } catch (error) {
       body.discard(error);
       throw error;
@@ -388,8 +385,7 @@ export class HTTPConnection extends Settings {
     }
   }
 
-  async #sendRaw(data, body, begun) {
-    const channel = await this.#channelOf(begun);
+  async #sendRaw(data, body, begun, channel) {
     const exchange = begun ?? new Exchange('', '', termsOf(this), null);
     exchange.replay = null;
     if (this.debuglevel > 0) printSent(data, body);
@@ -400,10 +396,19 @@ export class HTTPConnection extends Settings {
     }
   }
 
-  /** Where what is sent by hand goes: where its request went, also when that is its response's alone by now. */
+  /**
+   * Where what is sent by hand goes: where its request went, also when that is its response's alone by now, and never on
+   * another connection, where it would be taken for a request.
+   *
+   * @returns {Promise<import('../engine/channel.js').Channel | null>} null for nowhere: nobody wants it any more
+   */
   async #channelOf(exchange) {
     const own = exchange?.channel ?? null;
-    if (own !== null && !own.closed && own.transport !== null && own.core.uploading) return own;
+    if (own !== null && exchange.byHand) {
+      if (own.stopped) return null;
+      if (own.closed) throw own.failure();
+      if (own.transport !== null) return own;
+    }
     if (this.sock === null) {
       this.#requests.checkOpenable();
       await this.connect();

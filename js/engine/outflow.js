@@ -285,11 +285,13 @@ export class Outflow {
 
   /** @returns {boolean} go on? */
   #sendPiece() {
+    const channel = this.#channel;
     const begun = this.#piece !== null;
     if (!begun && !this.#nextPiece()) return this.#pending === null;
+    if (channel.failed) return true; // by the source itself, which was asked just now
     const piece = this.#piece;
     if (begun && this.#mustTurn(piece.length - this.#offset)) return false;
-    const { socket } = this.#channel.transport;
+    const { socket } = channel.transport;
     socket.cork?.(); // what frames it goes with it
     try {
       if (this.#offset === 0 && !this.#raw) this.#begin(piece);

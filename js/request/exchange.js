@@ -20,6 +20,8 @@ export class Exchange {
   steps = null;
   /** The body, when it can be sent once more. @type {import('./body.js').Body | null} */
   replay = null;
+  /** Is its body left to send()? */
+  byHand = false;
   /** Was it sent once more already? */
   repeated = false;
   /** Had the connection carried a request before? */
