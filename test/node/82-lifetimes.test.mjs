@@ -165,7 +165,11 @@ describe('reads begun at once', () => {
         const response = await get(conn);
         const target = new Uint8Array(4);
         const order = [];
-        const note = (promise, name) => promise.then((value) => (order.push(name), value));
+        const note = async (promise, name) => {
+          const value = await promise;
+          order.push(name);
+          return value;
+        };
         const [one, two, count, three, four, five] = await settles(
           Promise.all([
             note(response.readline(), 1),

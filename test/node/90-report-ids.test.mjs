@@ -23,7 +23,7 @@ import { unhandledOf } from '../support/bodies.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { withNamingServer } from '../support/node-tls.mjs';
 import { freePort } from '../support/process.mjs';
-import { reply, withServer } from '../support/raw-server.mjs';
+import { withServer } from '../support/raw-server.mjs';
 import { fetchText as fetchTls, connect as connectTls } from '../support/tls-client.mjs';
 import { settles, until, withHttp, withUploads } from '../support/upload-server.mjs';
 
