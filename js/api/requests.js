@@ -56,8 +56,8 @@ export class Requests {
 
   /** Is a body being sent whose request is done? */
   get uploading() {
-    const outflow = this.exchange?.outflow;
-    return outflow !== null && outflow !== undefined && !outflow.over;
+    const { exchange } = this;
+    return exchange !== null && exchange.outflow !== null && !exchange.outflow.over && !exchange.channel.closed;
   }
 
   /** Goes on once the upload before is over, and what has to be known of the body is. */

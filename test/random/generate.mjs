@@ -60,7 +60,7 @@ class Generator {
     if (random.once(12)) options.timeouts = random.of({ idle: 0.03 }, { headers: 0.04 }, { send: 0.03 }, { connect: 0.05 });
     if (random.once(6)) options.retry = true;
     if (random.once(6)) options.signal = `C${index}`;
-    if (random.once(5)) options.blocksize = random.of(1, 100, 4096, 65536);
+    if (random.once(5)) options.blocksize = random.of(1000, 4096, 65536);
     return options;
   }
 
