@@ -106,6 +106,7 @@ export class Channel {
     this.waiting = new Waiting(
       (error) => this.abort(error),
       () => this.#progress(),
+      () => this.rest(),
     );
   }
 
@@ -164,7 +165,7 @@ export class Channel {
   /** Lets the process end while nothing is under way, or not. */
   rest() {
     const { transport, core } = this;
-    if (transport === null || transport.passing) return;
+    if (transport === null || transport.passing || this.closed) return;
     transport.rest(core.atRest && core.phase === PHASE_NOTHING && this.outflow === null && this.waiting.idle);
   }
 

@@ -31,6 +31,7 @@ export class Waiting {
 
   #end; // ends the channel
   #progress; // tells how much the peer has taken
+  #rest; // told when nobody waits any more
   #waiters = [];
   #moved = 0; // when something moved last, in milliseconds
   #closed = null; // { error } once the channel is
@@ -39,10 +40,12 @@ export class Waiting {
   /**
    * @param {(error: unknown) => void} end ends the channel with an error, as a wait was aborted or took too long
    * @param {() => number | null} progress a number that changes as long as the peer takes what was sent
+   * @param {() => void} rest told when nobody waits any more
    */
-  constructor(end, progress) {
+  constructor(end, progress, rest) {
     this.#end = end;
     this.#progress = progress;
+    this.#rest = rest;
   }
 
   /** Does nobody wait? */
@@ -133,7 +136,9 @@ export class Waiting {
     if (waiters.length === 1) waiters.length = 0;
     else waiters.splice(waiters.indexOf(waiter), 1);
     if (waiter.offs !== null) for (const off of waiter.offs) off();
-    if (waiters.length === 0) unwatch(this);
+    if (waiters.length > 0) return;
+    unwatch(this);
+    this.#rest();
   }
 
   // ---- time ----
