@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+//
+// What is a time-out and what isn't: a process that is busy, peers that are slow and steady, and peers that stall.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { spawn } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HTTPConnection, TimeoutError } from '../../js/index.js';
+import { withSilentPort } from '../support/silent-port.mjs';
+import { settles } from '../support/upload-server.mjs';
+
+const LIMIT = { timeout: 30_000 };
+
+/** Keeps the process busy: nothing else happens meanwhile. */
+function block(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Runs with a server in a process of its own, so that it goes on while this one is busy. */
+async function withOther(code, use) {
+  const child = spawn(process.execPath, ['-e', `require('net').createServer((socket) => {
+    socket.on('error', () => {});
+    ${code}
+  }).listen(0, '127.0.0.1', function () { console.log(this.address().port); });`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [text] = await once(child.stdout, 'data');
+    await use(Number(text));
+  } finally {
+    child.kill();
+  }
+}
+
+const ANSWER = "'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok'";
+
+describe('a process that is busy for longer than the limit, and an answer that came in time', () => {
+  test('connecting', LIMIT, () =>
+    withOther(`socket.on('data', () => socket.write(${ANSWER}));`, async (port) => {
+      for (const timeouts of [{ connect: 0.1 }, { connect: 0.1, headers: 5 }]) {
+        const conn = new HTTPConnection('127.0.0.1', port, { timeouts });
+        const asked = conn.request('GET', '/');
+        setTimeout(() => block(300), 0);
+        await settles(asked);
+        assert.equal(await (await conn.getresponse()).text(), 'ok');
+        conn.close();
+      }
+    }));
+
+  test('waiting for the head', LIMIT, () =>
+    withOther(`socket.on('data', () => setTimeout(() => socket.write(${ANSWER}), 40));`, async (port) => {
+      const conn = new HTTPConnection('127.0.0.1', port, { timeout: 0.15 });
+      for (let i = 0; i < 3; i++) {
+        await conn.request('GET', '/');
+        const waiting = conn.getresponse();
+        block(400);
+        assert.equal(await (await settles(waiting)).text(), 'ok');
+      }
+      conn.close();
+    }));
+
+  test('waiting for the head, busy again and again', LIMIT, () =>
+    withOther(`socket.on('data', () => setTimeout(() => socket.write(${ANSWER}), 40));`, async (port) => {
+      const conn = new HTTPConnection('127.0.0.1', port, { timeout: 0.15 });
+      await conn.request('GET', '/');
+      const waiting = conn.getresponse();
+      setTimeout(() => block(200), 0);
+      setTimeout(() => block(200), 10);
+      setImmediate(() => block(200));
+      assert.equal(await (await settles(waiting)).text(), 'ok');
+      conn.close();
+    }));
+
+  test('reading the body', LIMIT, () =>
+    withOther(
+      `socket.on('data', () => {
+        socket.write('HTTP/1.1 200 OK\\r\\nContent-Length: 4\\r\\n\\r\\nok');
+        setTimeout(() => socket.write('ay'), 40);
+      });`,
+      async (port) => {
+        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 0.15 });
+        await conn.request('GET', '/');
+        const response = await conn.getresponse();
+        const reading = response.read();
+        block(400);
+        assert.equal(String(await settles(reading)), 'okay');
+        conn.close();
+      },
+    ));
+
+  test('a deadline', LIMIT, () =>
+    withOther(`socket.on('data', () => setTimeout(() => socket.write(${ANSWER}), 40));`, async (port) => {
+      const conn = new HTTPConnection('127.0.0.1', port, { deadline: 0.2 });
+      await conn.request('GET', '/');
+      const waiting = conn.getresponse().then((response) => response.text());
+      block(400);
+      assert.equal(await settles(waiting), 'ok');
+      conn.close();
+    }));
+
+  test('and one that did not come is a timeout all the same, right afterwards', LIMIT, () =>
+    withOther('', async (port) => {
+      const conn = new HTTPConnection('127.0.0.1', port, { timeout: 0.1 });
+      await conn.request('GET', '/');
+      const waiting = conn.getresponse();
+      block(300);
+      const started = performance.now();
+      await assert.rejects(settles(waiting), TimeoutError);
+      assert.ok(performance.now() - started < 100);
+      await conn.request('GET', '/', null, {}, { deadline: 0.1 });
+      const other = conn.getresponse();
+      block(300);
+      await assert.rejects(settles(other), (error) => error instanceof TimeoutError && error.limit === 0.1);
+    }));
+
+  test('and a connection that did not come is a timeout all the same', LIMIT, () =>
+    withSilentPort(async ({ port }) => {
+      const conn = new HTTPConnection('127.0.0.1', port, { timeouts: { connect: 0.1 } });
+      const asked = conn.request('GET', '/');
+      setTimeout(() => block(300), 0);
+      await assert.rejects(settles(asked), (error) => error instanceof TimeoutError && error.phase === 'connect');
+    }));
+});
+
+describe('a peer that takes an upload', () => {
+  /** A peer that reads at first, and then a little each time. */
+  const slow = (each, often) => {
+    const sockets = new Set();
+    const server = net.createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      let quick = 2_000_000;
+      let budget = 0;
+      socket.on('data', ({ length }) => {
+        if (quick > 0) {
+          quick -= length;
+          if (quick > 0) return;
+        }
+        budget -= length;
+        if (budget <= 0) socket.pause();
+      });
+      const timer = setInterval(() => {
+        budget = each;
+        if (each > 0) socket.resume();
+      }, often);
+      socket.on('close', () => clearInterval(timer));
+    });
+    return { server, sockets };
+  };
+
+  async function upload(peer, options, body) {
+    const { server, sockets } = peer;
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const stop = new AbortController();
+    const conn = new HTTPConnection('127.0.0.1', server.address().port, options);
+    const sending = conn.request('PUT', '/', body, {}, { signal: stop.signal }).then(
+      () => 'sent',
+      (error) => error,
+    );
+    const outcome = await Promise.race([sending, sleep(2500, 'going on')]);
+    stop.abort();
+    await sending;
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    return outcome;
+  }
+
+  const bodies = {
+    bytes: () => Buffer.alloc(40_000_000),
+    'a generator': () =>
+      (function* () {
+        for (let i = 0; i < 600; i++) yield Buffer.alloc(65_536);
+      })(),
+    'an async generator of large pieces': () =>
+      (async function* () {
+        for (let i = 0; i < 10; i++) yield Buffer.alloc(4_000_000);
+      })(),
+  };
+
+  for (const [what, make] of Object.entries(bodies)) {
+    test(`of ${what} slowly but steadily meets no timeouts.send`, LIMIT, async () => {
+      const outcome = await upload(slow(65_536, 30), { timeouts: { send: 0.4 } }, make());
+      assert.equal(outcome, 'going on', outcome?.stack);
+    });
+
+    test(`of ${what} and then no more meets it`, LIMIT, async () => {
+      const outcome = await upload(slow(0, 30), { timeouts: { send: 0.4 } }, make());
+      assert.ok(outcome instanceof TimeoutError && outcome.phase === 'send' && outcome.limit === 0.4, String(outcome?.stack ?? outcome));
+    });
+  }
+
+  test('slowly meets a deadline, whatever it takes', LIMIT, async () => {
+    const outcome = await upload(slow(65_536, 30), { timeouts: { send: 0.4 }, deadline: 1 }, Buffer.alloc(40_000_000));
+    assert.ok(outcome instanceof TimeoutError && outcome.limit === 1, String(outcome?.stack ?? outcome));
+  });
+});
