@@ -163,7 +163,7 @@ export class Waiting {
       this.#looking = true;
       afterTurn(() => {
         this.#looking = false;
-        this.#look(now());
+        this.#look(now(), time);
       });
     }
   }
@@ -172,11 +172,12 @@ export class Waiting {
     return this.#since(waiter) + waiter.seconds * 1000 - time < 1;
   }
 
-  #look(time) {
+  /** @param {number} time it is @param {number} judged … and was, before the event loop has taken what was there */
+  #look(time, judged = time) {
     let next = Number.POSITIVE_INFINITY;
     for (const waiter of [...this.#waiters]) {
       if (waiter.done || waiter.seconds === null) continue;
-      if (this.#isOver(waiter, time) && !this.#hasMoved(waiter, time)) {
+      if (this.#isOver(waiter, judged) && !this.#hasMoved(waiter, time)) {
         this.#end(new TimeoutError(waiter.phase, waiter.seconds, (time - waiter.started) / 1000));
         return;
       }
