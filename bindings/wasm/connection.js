@@ -378,7 +378,7 @@ export class Connection {
 
   /** Takes all that is staged off the send buffer. @returns {Uint8Array} a copy */
   takeStaged() {
-    const bytes = this.staged.slice();
+    const bytes = Uint8Array.prototype.slice.call(this.staged); // a Buffer's own slice would be a view
     this.#exports.porthole_conn_taken(this.#address, bytes.length);
     return bytes;
   }
