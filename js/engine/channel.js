@@ -27,7 +27,7 @@ import {
   TLS_ALPN_HTTP1,
 } from '../../bindings/generated/abi.js';
 import { BODY_TOO_LARGE, HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from '../../bindings/generated/errors.js';
-import { coreError, memoryHint, NotConnected } from '../errors.js';
+import { coreError, memoryHint, NotConnected, RemoteDisconnected } from '../errors.js';
 import { Waiting } from './waiting.js';
 
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
@@ -384,7 +384,7 @@ export class Channel {
     // The response of a request that is on its way can be in already, and be the last: it is not lost with this one.
     if (!this.closed && core.unusable && (!whole || core.atRest)) {
       this.waiting.wake(); // an upload that has ended with it
-      this.close();
+      this.close(core.ended ? new RemoteDisconnected() : undefined); // for a request behind it
     }
     if (!this.closed && this.#stalled) this.#unstall();
     if (!this.closed) this.#moved();

@@ -234,6 +234,8 @@ export class Model {
     const { fault } = request.script;
     if (fault.kind === 'chunk') return error instanceof IncompleteRead || error instanceof HTTPException;
     if (fault.kind !== 'cut') return false;
+    // JSON that ends where nobody can tell that it was cut is no JSON.
+    if (error instanceof SyntaxError) return ['close', 'http10'].includes(request.script.framing);
     return error instanceof IncompleteRead || (fault.how === 'rst' && isNetwork(error));
   }
 

@@ -65,6 +65,7 @@ export class Reading {
   constructor(request, model) {
     const { ends, size } = endOf(request);
     this.ends = ends;
+    this.limited = request.connection.limited;
     this.#size = size;
     this.#request = request;
     this.#model = model;
@@ -157,7 +158,7 @@ export class Reading {
       if (bytes.length > wanted) return `${text}: too many`;
       if (bytes.length === wanted || atEnd) return null;
       if (bytes.length === 0 && this.ends === 'cut') return `${text}: the cut of the body is not told`;
-      return atCut || this.ends === 'unknown' ? null : `${text}, but was to fill it`;
+      return atCut || this.ends === 'unknown' || this.limited ? null : `${text}, but was to fill it`; // a limit is told by the next read
     }
     if (wanted >= 0 && bytes.length > wanted) return `${text}: too many`;
     if (how === 'line') return this.#lineTooShort(bytes, wanted, atEnd, atCut, text);
