@@ -259,13 +259,16 @@ export class HTTPConnection extends Settings {
     if (this.#requests.uploading) throw stateError(CannotSendRequest, 'Request-sent', 'the body before is being sent: read the response');
     exchange.method = method;
     exchange.url = url;
+    const overridden = this.putheader !== HTTPConnection.prototype.putheader;
+    const fields = overridden ? this.#requests.addedFields(exchange, flags) : NO_FIELDS;
     exchange.steps = [
       (core) => {
-        const error = core.putrequest(method, url, flags);
+        const error = core.putrequest(method, url, overridden ? SKIP_HOST | SKIP_ACCEPT_ENCODING : flags);
         if (error !== 0) throw exchange.refusal(error, core, NO_FIELDS);
       },
     ];
     this.#requests.stage(exchange);
+    for (let i = 0; i < fields.length; i += 2) this.putheader(fields[i], fields[i + 1]);
   }
 
   /**

@@ -4,7 +4,9 @@
 // long as it can be open, and what has to wait for either.
 
 import { now, turn } from '../../bindings/node/timers.js';
+import { listFields } from '../../bindings/wasm/fields.js';
 import { BODY_NONE, BODY_UNKNOWN, IDLE, PHASE_END, REQUEST_SENT } from '../../bindings/generated/abi.js';
+import { Channel } from '../engine/channel.js';
 import { Outflow } from '../engine/outflow.js';
 import { abortedOf, onAbort, reasonOf } from '../engine/signals.js';
 import { argumentError, CannotSendRequest, kindOf, NotConnected, RemoteDisconnected, stateError, TimeoutError } from '../errors.js';
@@ -215,6 +217,20 @@ export class Requests {
     if (diagnostics.requestStart.hasSubscribers) {
       diagnostics.requestStart.publish({ connection: this.#owner, request: exchange });
       if (channel.closed) throw channel.failure(); // by one who was told
+    }
+  }
+
+  /** What putrequest adds by itself, for a putheader that is overridden. @returns {string[]} name, value, … */
+  addedFields(exchange, flags) {
+    const trial = new Channel(null);
+    try {
+      this.#prepareChannel(trial, exchange);
+      const error = trial.core.putrequest(exchange.method, exchange.url, flags);
+      if (error !== 0) throw exchange.refusal(error, trial.core, []);
+      const head = Buffer.from(trial.core.staged).latin1Slice();
+      return listFields(head.substring(head.indexOf('\n') + 1));
+    } finally {
+      trial.close();
     }
   }
 

@@ -62,7 +62,8 @@ export class Outflow {
   #waitedOut = false; // for a 100
   #timer = null;
   #answered = false; // is the final head in, or was it?
-  #foreignError = false; // was it the caller's own code that failed?
+  #foreignError = false; // was it the caller's own code that failed …
+  #ownError = false; // … or the body, and not the transport?
   #waiter;
   #resolve;
   #reject;
@@ -164,13 +165,15 @@ export class Outflow {
     if (this.#state === OVER) return;
     const channel = this.#channel;
     const told = !this.#answered || this.#raw;
+    const wanted = this.#ownError || error instanceof TimeoutError; // a peer that has answered may go away
     this.#end(error);
     if (told) {
       if (this.#foreignError) channel.foreign = true;
       this.#reject(error);
     } else {
       this.#resolve();
-      channel.uploadFailed(error, this.#foreignError);
+      if (wanted) channel.uploadFailed(error, this.#foreignError);
+      else if (!channel.closed) channel.uploadOver();
     }
   }
 
@@ -443,18 +446,24 @@ export class Outflow {
     const { core } = channel;
     if (this.#body.kind === BODY_NONE) return;
     const error = core.bodyEnd(this.#trailers ?? []);
-    if (error !== 0) throw refused(error, { headers: this.#trailers ?? [], index: core.refused, limit: core.limit });
+    if (error !== 0) {
+      this.#ownError = true;
+      throw refused(error, { headers: this.#trailers ?? [], index: core.refused, limit: core.limit });
+    }
     const { staged } = core;
     if (this.#debuglevel > 0 && staged.length > 0) print(`send: ${reprBytes(staged)}`);
     channel.flush();
   }
 
   #check(result) {
-    if (result < 0) throw coreError(result, { limit: this.#channel.core.limit });
+    if (result >= 0) return;
+    this.#ownError = true;
+    throw coreError(result, { limit: this.#channel.core.limit });
   }
 
   #foreign(error) {
     this.#foreignError = true;
+    this.#ownError = true;
     return error;
   }
 
