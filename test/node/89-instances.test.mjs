@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// Instances of the module are shared and given back: what many connections took is free again when they are closed.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { withServer } from '../support/raw-server.mjs';
+
+const library = new URL('../../js/index.js', import.meta.url).href;
+const LIMIT = { timeout: 120_000 };
+const MB = 1024 * 1024;
+
+/** Runs a program of its own, as garbage of others counts as well, and gives what it measured. */
+async function measure(code) {
+  const source = `import { readFileSync } from 'node:fs';
+    import { HTTPConnection } from ${JSON.stringify(library)};
+    const measured = [];
+    async function measure() {
+      for (let i = 0; i < 6; i++) {
+        gc();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const { external, arrayBuffers, rss } = process.memoryUsage();
+      const status = process.platform === 'linux' ? readFileSync('/proc/self/status', 'latin1') : '';
+      const size = Number(/VmSize:\\s+(\\d+)/.exec(status)?.[1] ?? 0) * 1024;
+      measured.push({ external, arrayBuffers, rss, size });
+    }
+    ${code}
+    console.log(JSON.stringify(measured));`;
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', source]);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data) => (stdout += data));
+  child.stderr.on('data', (data) => (stderr += data));
+  const [status] = await once(child, 'close');
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+const answered = (use) => withServer(() => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', use);
+
+/**
+ * Asserts that the last measurement is no more than the first, but for one instance that somebody can still hold: 64 MB that
+ * nobody touches, and 10 GB of addresses that the engine reserves around each memory.
+ */
+function assertGivenBack(measured, { external = 80 * MB, size = 12 * 1024 * MB } = {}) {
+  const [first] = measured;
+  const last = measured.at(-1);
+  assert.ok(last.external - first.external < external, `external: ${JSON.stringify(measured)}`);
+  assert.ok(last.size - first.size < size, `addresses: ${JSON.stringify(measured)}`);
+}
+
+test('1,000 connections that are open at once and closed give their memory and addresses back', LIMIT, () =>
+  answered(async ({ port }) => {
+    const measured = await measure(`
+      const one = new HTTPConnection('127.0.0.1', ${port}, { timeout: 20 });
+      await one.request('GET', '/');
+      await (await one.getresponse()).read();
+      await measure();
+      let all = [];
+      for (let i = 0; i < 1000; i++) {
+        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 20 });
+        all.push(conn);
+        await conn.request('GET', '/');
+        await (await conn.getresponse()).read();
+      }
+      await measure();
+      for (const conn of all) conn.close();
+      all = null;
+      await measure();
+      one.close();`);
+    assertGivenBack(measured);
+    assert.ok(measured[1].rss - measured[0].rss < 400 * MB, JSON.stringify(measured));
+  }));
+
+test('limits of 50 sizes, one after the other and side by side, leave nothing behind', LIMIT, () =>
+  answered(async ({ port }) => {
+    const measured = await measure(`
+      const use = async (head) => {
+        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 20, limits: { head } });
+        await conn.request('GET', '/');
+        await (await conn.getresponse()).read();
+        return conn;
+      };
+      (await use(262144)).close();
+      await measure();
+      for (let i = 0; i < 50; i++) (await use(10_000 + i * 40_000)).close();
+      await measure();
+      let all = [];
+      for (let i = 0; i < 50; i++) all.push(await use(10_000 + i * 40_000));
+      await measure();
+      for (const conn of all) conn.close();
+      all = null;
+      await measure();`);
+    assertGivenBack(measured.slice(0, 2));
+    assertGivenBack(measured);
+    assert.ok(measured[2].size - measured[0].size < 64 * 1024 * MB, `sizes are shared: ${JSON.stringify(measured)}`);
+  }));
+
+test('connections that fail, are closed while they open, or are dropped unread leave nothing behind', LIMIT, () =>
+  answered(async ({ port }) => {
+    const measured = await measure(`
+      const make = (to = ${port}) => new HTTPConnection('127.0.0.1', to, { timeout: 20 });
+      const first = make();
+      await first.request('GET', '/');
+      await (await first.getresponse()).read();
+      first.close();
+      await measure();
+      for (let round = 0; round < 4; round++) {
+        for (let i = 0; i < 150; i++) {
+          await make(1).request('GET', '/').catch(() => {});
+          const conn = make();
+          const asked = conn.request('GET', '/').catch(() => {});
+          conn.close();
+          await asked;
+          const unread = make();
+          await unread.request('GET', '/');
+          await unread.getresponse();
+        }
+        await measure();
+      }`);
+    assertGivenBack(measured);
+  }));
