@@ -304,6 +304,7 @@ export class HTTPConnection extends Settings {
       if (this.#requests.state !== REQUEST_STARTED) throw stateError(CannotSendHeader, STATES[this.#requests.state]);
       described = stepping !== null && stepping.given === message_body ? stepping.body : describeBody(message_body, this.blocksize);
       this.#requests.checkOpenable();
+      this.#requests.stepping = null;
       const go = () => this.#endHeaders(exchange, described, given);
       if (described.prepare === null || stepping !== null) return go();
       return this.#requests.guarded(described, () => this.#requests.later(exchange, described, go));
@@ -329,32 +330,57 @@ export class HTTPConnection extends Settings {
 
   /** request() by the steps that a subclass overrides, in CPython's order. */
   async #bySteps(exchange, body, described, options) {
+    const requests = this.#requests;
     const go = async () => {
-      const stepping = Object.assign(exchange, { given: null, body: described });
-      this.#requests.stepping = stepping;
+      requests.stepping = Object.assign(exchange, { given: null, body: described });
       try {
         await requestBySteps(this, exchange, body, described, options);
       } finally {
-        if (this.#requests.stepping === stepping) this.#requests.stepping = null;
+        if (requests.stepping === exchange) requests.stepping = null;
       }
     };
-    if (described.prepare !== null || this.#requests.uploading) return this.#requests.later(exchange, described, go);
+    if (described.prepare !== null || requests.uploading) return requests.later(exchange, described, go);
     return go();
   }
 
-  /** Sends what is staged, and the body, by an overridden send(). */
-  async #sendSteps(exchange, body) {
+  /**
+   * Sends what is staged, and the body, by an overridden send().
+   *
+   * @returns {Promise<void>} as `request` does: when all is sent, or the server has answered before
+   */
+  #sendSteps(exchange, body) {
+    const requests = this.#requests;
+    const upload = { over: false };
     exchange.replay = null;
-    this.#requests.stepping = exchange;
-    try {
-      await sendBySteps(this, exchange, body);
-      this.#requests.departed(exchange.channel, exchange);
-    } catch (error) {
-      body.discard(error);
-      throw this.#requests.failed(exchange.channel, error, 'send', true);
-    } finally {
-      if (this.#requests.stepping === exchange) this.#requests.stepping = null;
-    }
+    exchange.outflow = upload;
+    requests.framing = exchange;
+    return new Promise((resolve, reject) => {
+      let answered = false;
+      const begun = () => {
+        const { channel } = exchange;
+        const step = () => (channel.headIn || upload.over ? true : undefined);
+        const done = () => {
+          answered ||= !upload.over;
+          resolve();
+        };
+        channel.waiting.until('send', null, [], step).then(done, () => {});
+      };
+      const over = (error) => {
+        const { channel } = exchange;
+        upload.over = true;
+        if (requests.framing === exchange) requests.framing = null;
+        if (error === null) requests.departed(channel, exchange);
+        else body.discard(error.reason);
+        if (error === null) resolve();
+        else if (answered) channel.uploadFailed(error.reason, true);
+        else reject(requests.failed(channel, error.reason, 'send', true));
+        if (!channel.closed) channel.uploadOver();
+      };
+      sendBySteps(this, exchange, body, begun).then(
+        () => over(null),
+        (reason) => over({ reason }),
+      );
+    });
   }
 
   /**
@@ -366,7 +392,7 @@ export class HTTPConnection extends Settings {
   async send(data) {
     const body = describeBody(data, this.blocksize);
     if (body.kind === BODY_NONE) throw argumentError('there is nothing to send: data is null', 'ERR_INVALID_ARG_TYPE');
-    if (this.#requests.stepping !== null) return this.#sendFramed(this.#requests.stepping, body);
+    if (this.#requests.framing !== null) return this.#sendFramed(this.#requests.framing, body);
     const before = this.#requests.sending;
     const exchange = this.#requests.exchange;
     let over;

@@ -39,6 +39,8 @@ export class Requests {
   progress = null;
   /** The one whose steps are overridden, while they are called. @type {Exchange | null} */
   stepping = null;
+  /** The one whose body is handed to an overridden send(). @type {Exchange | null} */
+  framing = null;
   /** Settled when the last send() is over. @type {Promise<void> | null} */
   sending = null;
 

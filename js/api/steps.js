@@ -50,21 +50,25 @@ export async function requestBySteps(connection, exchange, given, body, { encode
  * @param {import('./connection.js').HTTPConnection} connection
  * @param {import('../request/exchange.js').Exchange} exchange whose head is staged
  * @param {import('../request/body.js').Body} body
+ * @param {() => void} begun called when the head was sent
  */
-export async function sendBySteps(connection, exchange, body) {
+export async function sendBySteps(connection, exchange, body, begun) {
   await connection.send(Buffer.from(exchange.channel.core.takeStaged()));
+  begun();
   if (body.kind === BODY_NONE) return;
   const source = body.bytes === null ? body.open() : null;
   let piece = source === null ? body.bytes : await source.next();
-  while (piece !== null && !exchange.channel.core.uploadStopped) {
-    if (piece.length > 0) await connection.send(frame(exchange.channel.core, piece));
+  while (piece !== null && !exchange.channel.stopped) {
+    if (piece.length > 0) await connection.send(frame(exchange.channel, piece));
     piece = source === null ? null : await source.next();
   }
-  const { core } = exchange.channel;
-  if (core.uploadStopped) {
+  const { channel } = exchange;
+  if (channel.stopped) {
     body.discard();
     return;
   }
+  if (channel.closed) throw channel.failure();
+  const { core } = channel;
   const { trailers } = exchange;
   const fields = typeof trailers === 'function' ? flatHeaders(await trailers()) : (trailers ?? []);
   const error = core.bodyEnd(fields);
@@ -74,7 +78,9 @@ export async function sendBySteps(connection, exchange, body) {
 }
 
 /** A piece as it goes on the wire. */
-function frame(core, piece) {
+function frame(channel, piece) {
+  if (channel.closed) throw channel.failure();
+  const { core } = channel;
   const begun = core.bodyPiece(piece.length);
   if (begun < 0) throw coreError(begun);
   const before = core.takeStaged();
