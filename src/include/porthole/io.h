@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Level 1 of porthole.h: the calls that move bytes through the functions of host.h. Include porthole.h, which brings this
+ * part of it.
+ */
+#ifndef PORTHOLE_IO_H
+#define PORTHOLE_IO_H
+
+#ifndef PORTHOLE_H
+#error "include porthole.h, which brings io.h"
+#endif
+
+/**
+ * Opens the transport through the host.
+ *
+ * @param host       ASCII name or address
+ * @param port       0 to 65535
+ * @param timeout_ms limit in milliseconds, negative for none
+ * @returns 0; PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT; a PORTHOLE_HOST_* code
+ */
+int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t port, int32_t timeout_ms);
+
+/**
+ * Uses a transport that is open already.
+ *
+ * @param handle the host's handle
+ */
+void porthole_conn_attach(porthole_conn *conn, int32_t handle);
+
+/**
+ * Speaks TLS from here on: right after the transport was opened, or inside a tunnel. What the peer sent before in clear
+ * is never taken for something it said inside (RFC 9110 section 9.3.6).
+ *
+ * @param name  the name to verify
+ * @param flags PORTHOLE_TLS_*
+ * @returns 0; PORTHOLE_WANT_READ while the handshake goes on: call again with the same arguments, and nothing else but
+ *          porthole_conn_close meanwhile; PORTHOLE_UNSOLICITED when bytes came before; PORTHOLE_CANNOT_SEND_REQUEST while
+ *          something else is under way or staged; PORTHOLE_NOT_CONNECTED; PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY or
+ *          another code of the host
+ */
+int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_t flags);
+
+/**
+ * Sets how long each call into the host may take that sends, receives or makes a handshake. It stays when the connection is
+ * closed; the time to connect is that of porthole_conn_open.
+ *
+ * @param timeout_ms milliseconds; negative for no limit, as in the beginning; 0 to be answered PORTHOLE_WANT_READ or
+ *                   PORTHOLE_WANT_WRITE instead of waiting
+ */
+void porthole_conn_set_timeout(porthole_conn *conn, int32_t timeout_ms);
+
+/** Closes the transport. The connection is Idle, and can be opened again. */
+void porthole_conn_close(porthole_conn *conn);
+
+/**
+ * Sends what is staged. Before a request the host is asked whether the peer has said something already: that is the answer
+ * to nothing, PORTHOLE_UNSOLICITED.
+ *
+ * @returns 0 when all of it is with the host, PORTHOLE_WANT_WRITE, PORTHOLE_NOT_CONNECTED, or an error: that of a send
+ *          stays for all that sends, while an answer that came before it can still be received
+ */
+int32_t porthole_conn_flush(porthole_conn *conn);
+
+/**
+ * Sends bytes of a body, framed, after all that is staged; or, where the body was left to the caller's own hand
+ * (porthole_conn_endheaders), as they are. While the host says that bytes are there to be received, they are: an answer can
+ * stop the upload. How the bytes are cut into pieces is remembered: a caller goes on with those that were not taken.
+ *
+ * @param data   the bytes
+ * @param length how many; 0 does nothing
+ * @returns how many were taken, 1 to length: all of them when the upload is stopped; PORTHOLE_WANT_WRITE when none was
+ *          taken; PORTHOLE_BODY_TOO_LONG when they run over the announced length (none was taken);
+ *          PORTHOLE_CANNOT_SEND_HEADER when no body is due; an error
+ */
+int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t length);
+
+/**
+ * Receives once and interprets what came.
+ *
+ * @returns PORTHOLE_EVENT_* bits (0: nothing became known), PORTHOLE_WANT_READ, PORTHOLE_WANT_SPACE, or an error
+ */
+int32_t porthole_conn_receive(porthole_conn *conn);
+
+/**
+ * Sends what is staged, receives until the final head is complete, skips interim responses and hands the response out.
+ *
+ * @returns the status; PORTHOLE_WANT_READ, PORTHOLE_WANT_WRITE; PORTHOLE_RESPONSE_NOT_READY; an error
+ */
+int32_t porthole_conn_getresponse(porthole_conn *conn);
+
+/**
+ * Reads body bytes.
+ *
+ * @param buffer where they go
+ * @param length room there
+ * @returns how many, less than length only at the end of the body or when the rest failed (the next call tells); 0 at
+ *          the end, also after it, until the next request begins; PORTHOLE_WANT_READ when a host that can't wait has none;
+ *          PORTHOLE_RESPONSE_NOT_READY when no response was handed out; an error
+ */
+int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length);
+
+/**
+ * Looks a header of the response up. The span that it gives stays where it is, and what it is, until the next response
+ * begins: with the request after it, or as soon as this response is finished when that request went out before. At level 0
+ * (porthole_conn_accept) it moves with porthole_conn_region.
+ *
+ * @param name  the name, in any case
+ * @param value receives the first value, without white space around it
+ * @returns 1 if it is there, else 0
+ */
+int32_t porthole_conn_getheader(const porthole_conn *conn, porthole_span name, porthole_span *value);
+
+#endif
