@@ -5,7 +5,7 @@
 import { open } from 'node:fs/promises';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Readable } from 'node:stream';
+import { Readable, Stream } from 'node:stream';
 import {
   _create_unverified_context,
   BadStatusLine,
@@ -16,6 +16,7 @@ import {
   create_default_context,
   type EncodedParam,
   type HeadersLike,
+  type HeaderValue,
   HTTP_PORT,
   HTTPConnection,
   type HTTPConnectionOptions,
@@ -60,6 +61,15 @@ class LoggingResponse extends HTTPResponse {
 }
 
 class UnixConnection extends HTTPConnection {
+  static override debuglevel = 1;
+  static override default_port = 8080;
+  static override response_class = LoggingResponse;
+  override putheader(name: string, ...values: HeaderValue[]): void {
+    super.putheader(name.toLowerCase(), ...values);
+  }
+  override async send(data: Body): Promise<void> {
+    await super.send(data);
+  }
   override async connect(): Promise<void> {
     this.sock = net.connect('/run/app.sock');
   }
@@ -77,7 +87,7 @@ const options: HTTPConnectionOptions = {
     return net.connect({ host: known[0], port: known[1], localAddress: source_address?.[0] ?? '0.0.0.0' });
   },
   lookup: (_hostname, _options, callback) => callback(null, '127.0.0.1', 4),
-  on_informational: ({ status, reason, headers }) => {
+  on_informational: async ({ status, reason, headers }) => {
     console.log(status.toFixed(), reason.trim(), headers.get('link'));
   },
 };
@@ -100,6 +110,11 @@ export async function requests(): Promise<void> {
   const where: [string, number] = [conn.host, conn.port];
   const limits: [number | null, number, number] = [conn.timeout, conn.blocksize, conn.max_response_headers];
   const levels: number[] = [conn.debuglevel, conn.auto_open, conn.default_port, HTTPConnection.default_port];
+  HTTPConnection.debuglevel = 1;
+  HTTPConnection.auto_open = 0;
+  HTTPConnection.response_class = LoggingResponse;
+  // @ts-expect-error there is no such option
+  new HTTPConnection('localhost', { time_out: 1 });
   const sock: Duplex | null = conn.sock;
   conn.response_class = LoggingResponse;
   conn.auto_open = 0;
@@ -123,6 +138,8 @@ export async function requests(): Promise<void> {
     { read: async () => null },
     Readable.from(['a']),
     new Response('x').body,
+    new Stream(),
+    { fileno: () => 0, tell: () => 5, mode: 'rb' },
     new ReadableStream(),
     ['a', Buffer.from('b')],
     words(),
@@ -133,6 +150,7 @@ export async function requests(): Promise<void> {
     { 'X-Text': 'text', 'X-Number': 1, 'X-Bytes': Buffer.from('b'), 'X-Several': ['a', 2, new Uint8Array(1)] },
     new Map([['X-Text', 'text']]),
     new Headers({ 'X-Text': 'text' }),
+    new HTTPMessage([['X-Text', 'text']]),
     [
       ['X-Text', 'text'],
       ['X-Several', ['a', 'b']],
@@ -217,6 +235,8 @@ export async function reading(conn: HTTPConnection): Promise<void> {
   const fd: number = response.fileno();
   const older: [HTTPMessage, string, number] = [response.info(), response.geturl(), response.getcode()];
   const messages: HTTPMessage[] = [response.headers, response.msg, response.trailers];
+  const raw: { socket: Duplex; head: Buffer } = response.detach();
+  raw.socket.write(raw.head);
   response.close();
   await response[Symbol.asyncDispose]();
   // @ts-expect-error responses are made by getresponse()
@@ -228,6 +248,9 @@ export async function reading(conn: HTTPConnection): Promise<void> {
 export function headers(): void {
   const message = new HTTPMessage(['Content-Type', 'text/plain']);
   new HTTPMessage(() => []);
+  new HTTPMessage([['Content-Type', 'text/plain']]);
+  new HTTPMessage(new Headers({ 'Content-Type': 'text/plain' }));
+  new HTTPMessage(message);
   new HTTPMessage();
   const first: string | null = message.get('content-type');
   const orNumber: string | number = message.get('content-type', 5);
@@ -264,7 +287,7 @@ export function errors(caught: unknown): void {
   } else if (caught instanceof TunnelError) {
     console.log(caught.status.toFixed(), caught.reason.trim(), caught.code.trim());
   } else if (caught instanceof HTTPException) {
-    console.log(caught.code.trim(), caught.message, caught.cause);
+    console.log(caught.code.trim(), caught.message, caught.cause, caught.hint?.trim());
   }
   const made: HTTPException[] = [
     new HTTPException('message', { cause: caught, code: 'ERR_MINE' }),
