@@ -84,7 +84,15 @@ async function showSessions(porthole, serverName) {
     const what = nginx ? 'nginx' : "the demo's own web server";
     console.log(`\nThe sessions of Python's http.client documentation, against ${what}:`);
     console.log(`host is '${host}', port is ${port}; the proxy is the demo's own, at port ${own.port}.`);
-    const names = { HTTPConnection: porthole.HTTPConnection, host, port, proxy_host: own.host, proxy_port: own.port };
+    const names = {
+      HTTPConnection: porthole.HTTPConnection,
+      host,
+      port,
+      own_host: own.host,
+      own_port: own.port,
+      proxy_host: own.host,
+      proxy_port: own.port,
+    };
     for (const session of sessions) await showSession(session, names);
     console.log('\nNow fetch something yourself: npm run demo -- https://example.org/');
   } finally {

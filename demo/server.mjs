@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // The demo's web server, in a process of its own: the files of site/, a form that redirects, a place for PUT, a large
-// file, and CONNECT for tunnels to this machine. `startServer` starts it; it ends with the process that did.
+// file, a report in chunks with trailers, and CONNECT for tunnels to this machine. `startServer` starts it; it ends with the process that did.
 
 import { fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import http from 'node:http';
@@ -81,6 +82,20 @@ function sendLarge(response) {
   more();
 }
 
+/** A body of which nobody knows the length before its end, in chunks, with a sum over it in the trailers. */
+async function sendReport(response) {
+  const hash = createHash('sha256');
+  response.writeHead(200, { 'Content-Type': TYPES['.txt'], Trailer: 'X-Sha256' });
+  for (const [name, seconds] of [['Eddystone', 10], ['Kiel', 3], ['Roter Sand', 20]]) {
+    const line = `${name}: a flash every ${seconds} s\n`;
+    hash.update(line);
+    response.write(line);
+    await new Promise((resolve) => setTimeout(resolve, 20)); // each line comes in its own time
+  }
+  response.addTrailers({ 'X-Sha256': hash.digest('hex').slice(0, 16) });
+  response.end();
+}
+
 async function answer(request, response) {
   const path = request.url.split('?')[0];
   const { method } = request;
@@ -94,6 +109,8 @@ async function answer(request, response) {
     sendText(response, 302, `Redirecting to ${location}`, { Location: location });
   } else if (method === 'GET' && path === '/large.bin') {
     sendLarge(response);
+  } else if (method === 'GET' && path === '/report') {
+    await sendReport(response);
   } else if (method === 'GET' || method === 'HEAD') {
     sendPage(request, response, path);
   } else {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // The sessions of the http.client documentation. show.mjs prints the source of each and runs it, step by step: empty
-// lines part the steps. They see `HTTPConnection`, `host` and `port` of the web server, `proxy_host` and `proxy_port`,
-// and `console`.
+// lines part the steps. They see `HTTPConnection`, `host` and `port` of the web server, `own_host` and `own_port` of the demo's
+// own, which is the proxy as well (`proxy_host`, `proxy_port`), and `console`.
 
-/* global HTTPConnection, host, port, proxy_host, proxy_port */
+/* global HTTPConnection, host, port, own_host, own_port, proxy_host, proxy_port */
 
 /** @type {{ title: string, about: string, session: () => Promise<void> }[]} */
 export const sessions = [
@@ -101,6 +101,22 @@ export const sessions = [
       console.log(res.status, res.reason);
 
       console.log(conn.get_proxy_response_headers());
+
+      conn.close();
+    },
+  },
+  {
+    title: 'chunks',
+    about: 'Not in the documentation’s examples: a body in chunks, as they come, and the trailers behind it.',
+    async session() {
+      const conn = new HTTPConnection(own_host, own_port);
+      await conn.request('GET', '/report');
+      const response = await conn.getresponse();
+      console.log(response.chunked, response.length, response.getheader('Trailer'));
+
+      for await (const piece of response.body) console.log(piece.length, JSON.stringify(String(Buffer.from(piece))));
+
+      for (const [name, value] of response.trailers.items()) console.log(`${name}: ${value}`);
 
       conn.close();
     },

@@ -28,11 +28,19 @@ describe('the demo', () => {
     assert.equal(status, 0, stderr);
     assert.deepEqual(
       [...stdout.matchAll(/^── (\w+) ─+$/gm)].map(([, title]) => title),
-      ['GET', 'HEAD', 'POST', 'PUT', 'CONNECT', 'readinto'],
+      ['GET', 'HEAD', 'POST', 'PUT', 'CONNECT', 'chunks', 'readinto'],
     );
     for (const printed of ['200 OK', '404 Not Found', '302 Found', '201 Created', '***filecontents***', "{ Via: [ '1.1 demo' ] }"]) {
       assert.ok(stdout.includes(`\n  ${printed}\n`), printed);
     }
+  });
+
+  test('shows a body in chunks as they come, and the trailers behind it', async () => {
+    const { stdout } = await demo();
+    const shown = stdout.split('── chunks')[1].split('\n──')[0];
+    const line = 'Roter Sand: a flash every 20 s\\n';
+    for (const printed of ['true null X-Sha256', `${line.length - 1} "${line}"`]) assert.ok(shown.includes(`\n  ${printed}\n`), printed);
+    assert.match(shown, /\n {2}X-Sha256: [0-9a-f]{16}\n/);
   });
 
   test('fetches a URL: head, an empty line and the body, and nothing else on stdout', () =>
