@@ -63,7 +63,7 @@ export interface StreamLike {
 /** A stream of the old style: it tells what it has by events. */
 export interface OldStreamLike {
   pipe(destination: never): unknown;
-  on(event: string, listener: (...args: any[]) => void): unknown;
+  on(event: string, listener: () => void): unknown;
 }
 
 /**

@@ -84,6 +84,8 @@ const routes = {
     response.on('close', () => clearInterval(timer));
   },
   '/hang-up': (_, response) => response.socket.end(),
+  '/moved': (_, response) => response.writeHead(302, { Location: '/data.json' }).end('it has moved'),
+  '/closing': (_, response) => response.writeHead(200, { Connection: 'close' }).end('bye'),
   '/never': () => {},
 };
 
@@ -99,10 +101,16 @@ function refusal(request) {
   return TUNNELS.includes(request.url) ? undefined : 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n';
 }
 
+/** Answers as Docker does when one attaches to a container: what follows the head is no longer HTTP, and has no framing. */
+function attach(socket) {
+  socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\nattached\n');
+  socket.pipe(socket);
+}
+
 /** Answers as an origin and as a proxy. @param {http.Server} server @param {() => number} port of the front */
 function serve(server, port) {
   server.on('request', (request, response) => {
-    const route = routes[request.url === '/' ? '/index.html' : request.url];
+    const route = routes[request.url === '/' ? '/index.html' : request.url.split('?')[0]];
     if (route === undefined) return response.writeHead(404).end('not found\n');
     return route(request, response);
   });
@@ -149,6 +157,10 @@ export async function startServer() {
     sockets.add(socket);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     socket.once('data', (data) => {
+      if (data.latin1Slice().startsWith('POST /attach ')) {
+        attach(socket);
+        return;
+      }
       socket.pause();
       socket.unshift(data);
       (data[0] === 22 ? secure : clear).emit('connection', socket);

@@ -4,7 +4,17 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -20,6 +30,10 @@ const redirect = new URL('./redirect.mjs', import.meta.url).href;
 const exported = new Map(Object.entries(porthole));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const manual = readFileSync(join(root, 'js', 'README.md'), 'utf8');
+/** The pages of js/guide/, by name. */
+const guide = Object.fromEntries(
+  readdirSync(join(root, 'js', 'guide')).map((name) => [name, readFileSync(join(root, 'js', 'guide', name), 'utf8')]),
+);
 
 /** The js blocks of a document, with the heading above each. */
 function snippetsOf(document, name) {
@@ -32,7 +46,7 @@ function snippetsOf(document, name) {
   return snippets;
 }
 
-/** Every comment of a snippet is a line that it prints; "…" stands for any further lines. */
+/** Every comment of a snippet is a line that it prints; "…" at its end for the rest of a line, alone for further lines. */
 function printedBy(code) {
   return [...code.matchAll(/(?<=^|\s)\/\/ (.*)$/gm)].map(([, text]) => text);
 }
@@ -44,11 +58,16 @@ function withFrame(code, frame) {
   return frame.slice(0, end) + code + frame.slice(end);
 }
 
+let programs = 0;
+
 function run(code, folder, port) {
+  const program = join(folder, `${++programs}.mjs`);
+  writeFileSync(program, code);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', redirect, '--input-type=module', '-'], {
+    const child = spawn(process.execPath, ['--import', redirect, program], {
       cwd: folder,
       env: { ...process.env, DOCS_PORT: String(port), NODE_EXTRA_CA_CERTS: authority, NODE_OPTIONS: '', FORCE_COLOR: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 20_000,
     });
     let stdout = '';
@@ -57,8 +76,12 @@ function run(code, folder, port) {
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     child.on('error', reject);
     child.on('close', (status, signal) => resolve({ status: status ?? signal, stdout, stderr }));
-    child.stdin.end(code);
   });
+}
+
+/** What a snippet printed, where the comment that stands for a line is only its beginning: as the comment. */
+function asExpected(line, comment = '') {
+  return comment.endsWith('…') && line.startsWith(comment.slice(0, -1)) ? comment : line;
 }
 
 describe('every snippet runs by itself and prints what its comments say', { concurrency: 2 }, () => {
@@ -79,22 +102,55 @@ describe('every snippet runs by itself and prints what its comments say', { conc
 
   const inManual = snippetsOf(manual, 'js/README.md');
   const frame = inManual[0].code;
-  for (const { name, code } of [...snippetsOf(readme, 'README.md'), ...inManual]) {
+  const inGuide = Object.entries(guide).flatMap(([name, page]) => snippetsOf(page, `js/guide/${name}`));
+  for (const { name, code } of [...snippetsOf(readme, 'README.md'), ...inManual, ...inGuide]) {
     test(name, async () => {
       const { status, stdout, stderr } = await run(withFrame(code, frame), folder, server.port);
       const expected = printedBy(code);
-      const printed = stdout.split('\n').slice(0, -1);
+      let printed = stdout.split('\n').slice(0, -1);
       if (expected.at(-1) === '…') {
         expected.pop();
         assert.ok(printed.length > expected.length, 'there are further lines');
         printed.length = expected.length;
       }
+      printed = printed.map((line, index) => asExpected(line, expected[index]));
       assert.equal(stderr, '');
       assert.deepEqual(printed, expected);
       assert.equal(status, 0);
     });
   }
+
+  for (const [table, rows] of idioms()) {
+    test(`js/guide/coming-from.md: ${table} (${rows.length} idioms)`, async () => {
+      assert.ok(rows.length >= 8);
+      const results = await Promise.all(rows.map(({ code }) => run(code, folder, server.port)));
+      results.forEach(({ status, stderr }, index) => {
+        assert.equal(stderr, '', rows[index].text);
+        assert.equal(status, 0, rows[index].text);
+      });
+    });
+  }
 });
+
+/** The tables of idioms: what stands in the second column of each row, as a program that runs by itself. */
+function idioms() {
+  const page = guide['coming-from.md'];
+  const frame = snippetsOf(page, '')[0].code;
+  return [...page.matchAll(/^## (.*)$/gm)].flatMap(([, title]) => {
+    const section = page.split(`\n## ${title}\n`)[1].split('\n## ')[0];
+    if (!/^\|/m.test(section)) return [];
+    const cells = tableUnder(page, title).map(([, cell]) => cell);
+    // A row may say that there is nothing to write, or where to read on.
+    const rows = cells.filter((cell) => cell.startsWith('`')).map((cell) => {
+      const text = inBackticks(cell).join('\n');
+      // What begins with the connection, its response or a constructor is what the frame leads up to.
+      const needs = /\bresponse\b/.test(text) && !/\bresponse =/.test(text);
+      const before = needs ? "await conn.request('GET', '/data.json');\nconst response = await conn.getresponse();\n" : '';
+      return { text, code: withFrame(`${before}${text}\n`, frame) };
+    });
+    return [[title, rows]];
+  });
+}
 
 /** The cells of the table under a heading, row by row. */
 function tableUnder(document, heading) {
@@ -108,7 +164,9 @@ function tableUnder(document, heading) {
   );
 }
 
-const inBackticks = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text);
+function inBackticks(cell) {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text);
+}
 
 /** The entries of errors.def as [class, code, text]. */
 const entries = [
@@ -149,6 +207,18 @@ test('the table of errors has every error class that is exported', () => {
   const errors = [...exported].filter(([name, value]) => value?.prototype instanceof Error && name !== 'error');
   assert.ok(errors.length >= 16);
   for (const [name] of errors) assert.ok(documented.includes(name), name);
+});
+
+test('the page on troubleshooting has every code of the table of errors, and every hint for a code', () => {
+  const codes = tableUnder(manual, 'Errors').flatMap(([, cell]) => inBackticks(cell));
+  const source = readFileSync(join(root, 'js', 'watch', 'hints.js'), 'utf8');
+  const table = /^const hints = \{\n(.*?)^\};/ms.exec(source)[1];
+  const hinted = [...table.matchAll(/^ {2}(?:'([^']+)'|(\w+)):/gm)].map(([, text, code]) => text ?? code).filter((name) => name !== '__proto__');
+  assert.ok(codes.length > 25 && hinted.length > 30);
+  const explained = new Set(
+    [...guide['troubleshooting.md'].matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell]) => inBackticks(cell)),
+  );
+  for (const code of [...codes, ...hinted]) assert.ok(explained.has(code), code);
 });
 
 test('the short table of errors names exported classes only', () => {
