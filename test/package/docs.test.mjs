@@ -152,6 +152,26 @@ function idioms() {
   });
 }
 
+test('the pool in 20 lines has 20 lines, and no more', () => {
+  const [{ code }] = snippetsOf(guide['pool.md'], '');
+  const [pool] = /^class Pool .*?^}$/ms.exec(code);
+  assert.equal(pool.split('\n').filter((line) => line.trim() !== '').length, 20);
+});
+
+test('the commands of the README are scripts of the package, and stand in code blocks that can be copied', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block]) => [...block.matchAll(/npm (?:run (\w+)|(test))/g)]);
+  const names = commands.map(([, script, test]) => script ?? test);
+  for (const name of ['demo', 'test', 'build']) assert.ok(names.includes(name), name);
+  for (const name of names) assert.ok(name in scripts, name);
+});
+
+test('the README begins with five lines that run', () => {
+  const [{ code }] = snippetsOf(readme, '');
+  assert.equal(code.split('\n').filter((line) => line !== '' && !line.startsWith('//')).length, 5);
+  assert.ok(readme.indexOf(code) < readme.indexOf('\n## '));
+});
+
 /** The cells of the table under a heading, row by row. */
 function tableUnder(document, heading) {
   const section = document.split(new RegExp(`^#+ ${heading}$`, 'm'))[1];
