@@ -194,7 +194,10 @@ async function refused(play, op, connection) {
   const before = connection.signalName === undefined ? undefined : play.signals.get(connection.signalName);
   const task = play.follow(`refused ${op.what}`, connection, () => REFUSED[op.what](connection.api, `/refused-${op.what}`), {
     waits: () => false,
-    ok: () => play.report('refused', `the argument (${op.what}) was accepted`),
+    ok: () => {
+      play.report('refused', `the argument (${op.what}) was accepted`);
+      lose(connection);
+    },
     failed: (error) => {
       if (/^ERR_INVALID_(ARG|CHAR)/.test(error?.code) || error instanceof InvalidURL) return;
       if (error?.name === 'CannotSendRequest' && known !== 'idle') return;

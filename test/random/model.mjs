@@ -201,7 +201,7 @@ export class Model {
   /** What the caller's own acts allow. */
   #ofCaller(request, error) {
     const { connection, events, source } = request;
-    if (error instanceof NotConnected) return events.closed || events.detached || events.broken || error.cause !== undefined; // an upload that failed, which was told before
+    if (error instanceof NotConnected) return events.closed || events.detached || events.broken || events.failures.size > 1 || error.cause !== undefined; // an upload that failed, which was told before
     if (events.detached && error instanceof ImproperConnectionState) return true;
     if (error instanceof TimeoutError) return connection.timed || connection.requests.some(({ op }) => op.deadline !== undefined); // which ends all that is on its connection
     if (error?.limit_name !== undefined && connection.limited) return true;

@@ -139,7 +139,7 @@ export class Reading {
     const { events } = this.#request;
     if (bytes.length === 0 && (events.closed || events.detached)) return true; // of a response that was closed
     if (this.failure !== null) return true;
-    if (events.closed || events.broken) return bytes.length > 0; // what had come before
+    if (events.closed || events.broken || this.#request.connection.limited) return bytes.length > 0; // what had come before
     return false;
   }
 

@@ -53,7 +53,7 @@ function callOf(play, request, op) {
     case 'text':
       return { how: 'rest', call: () => response.text(), bytes: (text) => Buffer.from(text, 'latin1') };
     case 'json':
-      if (request.label.form === 'json' && reading.position === 0 && !reading.pending && request.label.size >= 2 && hasBody(request.method, request.script.status)) {
+      if (request.label.form === 'json' && reading.ends === 'end' && reading.position === 0 && !reading.pending && request.label.size >= 2 && hasBody(request.method, request.script.status)) {
         return { how: 'rest', call: () => response.json(), bytes: (value) => Buffer.from(`"${value}"`) };
       }
       return { how: 'rest', call: () => response.bytes() };
@@ -128,7 +128,7 @@ function begin(play, request, connection, op) {
       request.reading.settle(read, { error });
       over();
       // An error of reading takes the connection with it.
-      if (request.reading.failure === error && connection.current !== request && connection.state !== 'unknown') connection.state = 'unknown';
+      if (!String(error?.code).startsWith('ERR_INVALID') && connection.current !== request) connection.state = 'unknown';
     },
   });
 }

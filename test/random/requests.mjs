@@ -219,7 +219,7 @@ function putrequest(play, op, connection) {
     connection.hand = one;
   } catch (error) {
     unmake(play, connection, one);
-    if (isStateError(error) && (known !== 'idle' || uploads)) return;
+    if (isStateError(error) && (known !== 'idle' || uploads || connection.state === 'unknown')) return;
     if (connection.foreign.has(error)) return;
     // One who is told of its beginning can close the connection, and the body before can be on its way still.
     if (!(error instanceof NotConnected) && !/the body before is being sent/.test(error.message)) play.report('state', `putrequest ${one.name} in the state ${known} has ${textOf(error)}`);
