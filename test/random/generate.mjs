@@ -17,7 +17,7 @@ const ACTS = {
   way: 2, badclass: 1, tick: 6, hook: 4, memory: 3, garbage: 1, getresponse: 1, request: 1, read: 2,
 };
 const POINTS = [
-  'informational', 'create', 'lookup', 'source', 'porthole:connection:open', 'porthole:connection:close', 'porthole:request:start',
+  'informational', 'create', 'lookup', 'source', 'source', 'porthole:connection:open', 'porthole:connection:close', 'porthole:request:start',
   'porthole:request:sent', 'porthole:response:headers', 'porthole:response:end', 'porthole:error', 'porthole:response:informational',
 ];
 

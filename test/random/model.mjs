@@ -166,7 +166,7 @@ export class Model {
   }
 
   /**
-   * Is it an error that an operation of this request may not have?
+   * Is it an error that an operation of this request may not have? What depends on others is told a turn later.
    *
    * @param {Request} request
    * @param {unknown} error
@@ -180,12 +180,17 @@ export class Model {
     if (earlier) return null; // told before, or of the caller's own making
     if (isInternal(error)) return { kind: 'internal-error', text: `${stage} has ${textOf(error)}` };
     if (isState(error)) return this.#wrongState(request, error, stage);
-    const allowed =
-      this.#ofCaller(request, error) || this.#ofPeer(request, error, stage) || this.#ofOthers(request, error);
     if (error instanceof TimeoutError && !PHASES.includes(error.phase)) {
       return { kind: 'timeout', text: `a TimeoutError of phase ${error.phase}` };
     }
-    return allowed ? null : { kind: `${stage}-error`, text: `not expected: ${textOf(error)}` };
+    const allowed = () =>
+      this.#ofCaller(request, error) || this.#ofPeer(request, error, stage) || this.#ofOthers(request, error);
+    if (allowed()) return null;
+    // What it follows from may be told in the same turn, but after it.
+    setImmediate(() => {
+      if (!allowed()) this.report(`${stage}-error`, `${request.name}: not expected: ${textOf(error)}`);
+    });
+    return null;
   }
 
   /** An error of an operation of which nothing is known but that it isn't of a kind that should never be. */
@@ -203,10 +208,10 @@ export class Model {
     const { connection, events, source } = request;
     if (error instanceof NotConnected) return events.closed || events.detached || events.broken || events.failures.size > 1 || error.cause !== undefined; // an upload that failed, which was told before
     if (events.detached && error instanceof ImproperConnectionState) return true;
-    if (error instanceof TimeoutError) return connection.timed || connection.requests.some(({ op }) => op.deadline !== undefined); // which ends all that is on its connection
+    if (error instanceof TimeoutError) return connection.timed || connection.requests.some(({ op }) => op.deadline !== undefined);
     if (error?.limit_name !== undefined && connection.limited) return true;
     if (source?.refused && error instanceof TypeError) return true;
-    return request.op.misfit === true && error instanceof HTTPException && error.code === 'ERR_HTTP_BODY_MISMATCH';
+    return error?.code === 'ERR_HTTP_BODY_MISMATCH' && connection.requests.some(({ op }) => op.misfit);
   }
 
   /** What the script of its peer allows. */

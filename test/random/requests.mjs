@@ -92,7 +92,7 @@ async function request(play, op, connection) {
   const one = make(play, op, connection);
   if (op.body !== 'none') one.source = new Source({ kind: op.body, pieces: op.pieces, end: op.end, at: op.at }, one.upload);
   await one.source?.prepare();
-  if (one.source !== null) one.source.onpiece = () => fire(play, connection, 'source');
+  if (one.source !== null && op.body !== 'array') one.source.onpiece = () => fire(play, connection, 'source');
   if (one.source?.error) connection.foreign.add(one.source.error);
   const known = connection.busy === 0 ? connection.state : 'unknown';
   const before = abortedOf(play, connection, one);

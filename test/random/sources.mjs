@@ -43,6 +43,8 @@ export class Source {
   refused = false;
   /** Was the event loop kept from turning? */
   starved = false;
+  /** Called before each piece of a body that comes piece by piece. */
+  onpiece = () => {};
   /** Was the request with it refused? */
   abandoned = false;
   /** Is the sequence over? */
@@ -159,6 +161,7 @@ export class Source {
       if (pieces === 'empties') for (let i = random.int(0, 5); i > 0; i--) yield random.once(2) ? '' : Buffer.alloc(0);
       const to = Math.min(stop, from + random.int(1, most));
       const piece = bytes.subarray(from, to);
+      this.onpiece();
       yield random.once(4) ? piece.latin1Slice() : piece;
       from = to;
     }
@@ -223,6 +226,7 @@ export class Source {
     const stop = this.error === null ? size : Math.floor(this.#spec.at * size);
     this.body = {
       read: (n) => {
+        this.onpiece();
         if (at >= stop && this.error !== null) throw this.error;
         const piece = bytes.subarray(at, Math.min(stop, at + n));
         at += piece.length;
