@@ -21,8 +21,9 @@ const POINTS = [
   'porthole:request:sent', 'porthole:response:headers', 'porthole:response:end', 'porthole:error', 'porthole:response:informational',
 ];
 
-/** What comes behind a body that runs to the close is a part of it: nothing is unasked then. */
+/** Leaves out what makes no sense together: behind a body that runs to the close nothing is unasked. */
 function tidy(script) {
+  if (script.echo) script.expect = 'continue'; // or there is no body to send back
   if (script.fault?.kind === 'unasked' && ['close', 'http10'].includes(script.framing)) script.framing = 'length';
 }
 
