@@ -294,11 +294,13 @@ export class HTTPResponse {
   /** The rest of the body, parsed as JSON. @returns {Promise<any>} */
   async json() {
     const wasRead = this.#wasRead;
+    const wasClosed = this.closed && !wasRead;
     const text = await this.text();
     try {
       return JSON.parse(text);
     } catch (error) {
-      const answer = wantsTls(this.status, `${this.reason}\n${text.slice(0, 1000)}`) ? secureHint(true) : null;
+      let answer = wantsTls(this.status, `${this.reason}\n${text.slice(0, 1000)}`) ? secureHint(true) : null;
+      if (wasClosed) answer = 'the response was closed before its body was read';
       throw jsonError(error, text, wasRead, answer);
     }
   }

@@ -10,7 +10,7 @@
 
 import { Buffer } from 'node:buffer';
 import { IncompleteRead, NotConnected } from '../errors.js';
-import { PHASE_LENGTH } from '../../bindings/generated/abi.js';
+import { IDLE, PHASE_LENGTH } from '../../bindings/generated/abi.js';
 import { abortedOf, reasonOf } from './signals.js';
 
 const NEWLINE = 10;
@@ -52,7 +52,7 @@ export class Inflow {
 
   /**
    * @param {import('./channel.js').Channel} channel whose core has handed the response out
-   * @param {{seconds: (name: string) => number | null, signals: AbortSignal[], finish: () => void}} exchange
+   * @param {import('../request/exchange.js').Exchange} exchange
    * @param {() => void} onend called once, when the body was read, closed or lost
    * @param {(error: any, channel: import('./channel.js').Channel) => any} describe adds what is known of the connection
    */
@@ -207,9 +207,19 @@ export class Inflow {
     if (this.#open && this.#complete && this.#channel.available === 0) this.#end();
   }
 
-  /** The reader wants no more. The connection is closed too, unless the body was read to its end. */
+  /**
+   * The reader wants no more. The connection is closed too, unless the body was read to its end; so it is when the body of
+   * the request is still being sent, which stops.
+   */
   close() {
     this.#end();
+    const channel = this.#channel;
+    const { outflow, byHand } = this.#exchange;
+    const sending = (outflow !== null && !outflow.over) || byHand;
+    if (!sending || channel.closed || channel.core.state !== IDLE || !channel.core.uploading) return;
+    channel.core.stop();
+    channel.waiting.wake();
+    if (!channel.closed && channel.outflow === null) channel.close();
   }
 
   #end() {

@@ -208,6 +208,7 @@ export class Model {
     const { connection, events, source } = request;
     if (error instanceof NotConnected) return events.closed || events.detached || events.broken || events.failures.size > 1 || error.cause !== undefined; // an upload that failed, which was told before
     if (events.detached && error instanceof ImproperConnectionState) return true;
+    if (error instanceof SyntaxError && error.hint !== undefined) return true; // json() of a body that was closed, or read
     if (error instanceof TimeoutError) return connection.timed || connection.requests.some(({ op }) => op.deadline !== undefined);
     if (error?.limit_name !== undefined && connection.limited) return true;
     if (source?.refused && error instanceof TypeError) return true;

@@ -152,7 +152,7 @@ class Session {
   #expect(request, seen) {
     const { expect } = request.script;
     if (expect === 'final') this.#answer(request, seen);
-    else if (expect === 'continue') this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+    else if (expect === 'continue') this.#turn = this.#turn.then(() => this.#send(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'))); // behind the answers before
     if (expect !== 'final' && (request.script.when === 'head' || request.script.echo)) this.#answer(request, seen);
   }
 
