@@ -339,6 +339,7 @@ export class Channel {
   read(target, offset, length) {
     let done = 0;
     for (;;) {
+      if (target.length < offset + length) return done; // its memory went away while more was received
       done += this.core.read(target, offset + done, length - done);
       if (done === 0 || !this.#stalled || !this.#unstall() || done === length || this.closed) return done;
     }

@@ -186,6 +186,9 @@ export class Outflow {
         this.#succeed(); // nobody is there any more, and the answer is
         return true;
       }
+      if (this.#isStopped && !this.#answered && !this.#raw) {
+        throw new NotConnected('the connection was closed'); // with the response before, which is not read
+      }
       if (this.#turning) return undefined;
       const going = this.#act();
       if (this.#state === OVER) return true;
