@@ -7,6 +7,8 @@ import { IncompleteRead } from '../../js/index.js';
 import { hasBody } from './answers.mjs';
 import { difference } from './labels.mjs';
 
+/** So many bytes of a label stand in one place only. */
+const SAMPLE = 12;
 const NEWLINE = 10;
 
 /** How a body ends: 'end', 'cut' (known, so an error), 'fades' (a cut that may not be seen), 'unknown' (a reset). */
@@ -114,6 +116,10 @@ export class Reading {
       return;
     }
     if (this.slack > 0 && bytes.length === 0) return; // what is left may have gone into the memory that went away
+    if (this.slack > 0 && bytes.length < SAMPLE) {
+      if (read.how !== 'peek') this.position += bytes.length; // too few to tell where they are from
+      return;
+    }
     if (this.slack > 0) this.#resync(bytes);
     const wrong = difference(bytes, this.#label, this.position, this.#model.labels());
     if (wrong !== null) {
