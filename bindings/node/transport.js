@@ -363,7 +363,7 @@ export class Transport {
 
   /** Does the socket still hold bytes that were written as held? */
   get holding() {
-    return this.#held > 0;
+    return this.#held > 0 && this.socket.writableLength !== 0; // its callbacks come a tick later
   }
 
   /** Bytes that the system, or the Duplex, has taken. */

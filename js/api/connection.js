@@ -171,8 +171,9 @@ export class HTTPConnection extends Settings {
     const { response, exchange } = this.#requests;
     this.#requests.response = null;
     exchange?.finish();
+    const bodiless = this.#requests.link.channel.phase === PHASE_TUNNEL;
     const given = give();
-    if (response !== null) forsake(response, new NotConnected('the socket was given away'));
+    if (response !== null) forsake(response, bodiless ? null : new NotConnected('the socket was given away'));
     return given;
   }
 

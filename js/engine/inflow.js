@@ -10,7 +10,7 @@
 
 import { Buffer } from 'node:buffer';
 import { IncompleteRead, NotConnected } from '../errors.js';
-import { IDLE, PHASE_LENGTH } from '../../bindings/generated/abi.js';
+import { IDLE, PHASE_LENGTH, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
 import { abortedOf, reasonOf } from './signals.js';
 
 const NEWLINE = 10;
@@ -230,16 +230,16 @@ export class Inflow {
     if (whole && channel.core.hasTrailer) this.trailer = channel.core.trailer;
     this.#exchange.finish();
     if (!channel.closed) {
-      channel.finish();
+      if (channel.core.phase !== PHASE_TUNNEL) channel.finish();
       if (this.#willClose && !channel.closed && channel.core.atRest) channel.close(); // or once the upload is over
     }
     this.#onend();
   }
 
   /**
-   * The connection forgets the response, as its socket is somebody else's now: who reads gets the error.
+   * The connection forgets the response: it was closed, or its socket is somebody else's now.
    *
-   * @param {any} error
+   * @param {any} error what who reads gets; null for the end of a body that there was none of
    */
   forsake(error) {
     if (!this.#open) return;

@@ -12,7 +12,7 @@
 //   OVER
 
 import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
-import { BODY_NONE } from '../../bindings/generated/abi.js';
+import { BODY_KNOWN, BODY_NONE, BODY_STREAM } from '../../bindings/generated/abi.js';
 import { coreError, NotConnected, TimeoutError } from '../errors.js';
 import { refused } from '../refusal.js';
 import { print, reprBytes } from '../watch/debug.js';
@@ -53,6 +53,7 @@ export class Outflow {
   #pending = null; // what a source or a function of trailers promised: { done, value, failed }
   #piece = null; // the one that is being sent …
   #offset = 0; // … from here
+  #sent = 0; // bytes of the body
   #ownFraming = false; // are its chunks framed by the caller?
   #partSize = PART;
   #partSince = 0;
@@ -320,6 +321,7 @@ export class Outflow {
     if (this.#raw && this.#counted) this.#check(core.sentRaw(part));
     channel.transport.write(part);
     this.#offset += part.length;
+    this.#sent += part.length;
     if (!this.#raw) {
       channel.throwIfGone(); // a Duplex can do anything in a write
       this.#check(this.#ownFraming ? core.sentChunks(part) : core.piecePassed(part.length));
@@ -370,12 +372,23 @@ export class Outflow {
         this.#source ??= body.open();
         next = this.#source === null ? null : this.#source.next();
       } catch (error) {
-        throw this.#foreign(error);
+        return this.#failedSource(error);
       }
       if (typeof next?.then !== 'function') return next;
       this.#await(next);
     }
-    return this.#settled();
+    try {
+      return this.#settled();
+    } catch (error) {
+      return this.#failedSource(error);
+    }
+  }
+
+  /** A source that fails when all that was announced is sent, as it is closed by somebody, has ended. @throws else */
+  #failedSource(error) {
+    const { kind, size } = this.#body;
+    if (!this.#raw && (kind === BODY_KNOWN || kind === BODY_STREAM) && this.#sent >= size) return null;
+    throw this.#foreign(error);
   }
 
   /** Waits for what was promised. */
@@ -400,7 +413,7 @@ export class Outflow {
       return undefined;
     }
     this.#pending = null;
-    if (pending.failed) throw this.#foreign(pending.value);
+    if (pending.failed) throw pending.value;
     this.#wentOn();
     return pending.value;
   }
@@ -435,13 +448,26 @@ export class Outflow {
         throw this.#foreign(error);
       }
       if (typeof given?.then === 'function') this.#await(given);
-      else this.#trailers = this.flatten(given);
+      else this.#flatten(given);
       return true;
     }
-    const given = this.#settled();
+    let given;
+    try {
+      given = this.#settled();
+    } catch (error) {
+      throw this.#foreign(error);
+    }
     if (given === undefined && this.#pending !== null) return false;
-    this.#trailers = this.flatten(given);
+    this.#flatten(given);
     return true;
+  }
+
+  #flatten(given) {
+    try {
+      this.#trailers = this.flatten(given);
+    } catch (error) {
+      throw this.#foreign(error);
+    }
   }
 
   #sendEnd() {

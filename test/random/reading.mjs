@@ -112,7 +112,7 @@ export class Reading {
 
   #judge(read, bytes) {
     if (bytes === null) {
-      this.slack = Math.max(this.slack, read.size); // memory that went away before it could be looked at
+      this.position += read.count; // memory that went away before it could be looked at
       return;
     }
     if (this.slack > 0 && bytes.length === 0) return; // what is left may have gone into the memory that went away
@@ -196,7 +196,9 @@ export class Reading {
   #judgeError(read, error) {
     const first = this.failure === null;
     if (read.gone) {
-      this.slack = Math.max(this.slack, read.size);
+      const written = /: (\d+) bytes had been written to it$/.exec(error.message);
+      if (written !== null) this.position += Number(written[1]);
+      else this.slack = Math.max(this.slack, read.size);
       if (first && !(error instanceof IncompleteRead)) {
         this.failure = this.#request.events.broken ? error : null;
         return;

@@ -111,6 +111,7 @@ function begin(play, request, connection, op) {
     waits: () => request.stalls || connection.state === 'unknown' || request.blocked === true,
     ok: (value) => {
       const bytes = memory === null ? (way.bytes?.(value) ?? value) : filled(play, request, memory, value);
+      read.count = value; // as far as it is one
       if (bytes !== null && !(bytes instanceof Uint8Array)) {
         play.report('read-value', `${request.name}: ${op.how} gave ${typeof bytes}`);
         request.reading.settle(read, { value: null });
