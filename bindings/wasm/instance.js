@@ -103,7 +103,7 @@ export class Instance {
 /** The size of a receive buffer that holds such heads, and as much of what follows: few sizes, so that many share one. */
 function rxSizeFor(head) {
   let size = RX_SIZE;
-  while (size <= 2 * head) size *= 2;
+  while (size < 2 * head) size *= 2;
   return size;
 }
 

@@ -37,7 +37,7 @@ import { print, reprBytes, reprText } from '../watch/debug.js';
 import * as diagnostics from '../watch/diagnostics.js';
 import { HTTP_PORT } from './constants.js';
 import { Requests, STATES } from './requests.js';
-import { forsake, HTTPResponse, sourceOf } from './response.js';
+import { forsake, HTTPResponse, Source } from './response.js';
 import { Settings, termsOf } from './settings.js';
 import { overridesSteps, requestBySteps, sendBySteps } from './steps.js';
 
@@ -511,9 +511,7 @@ export class HTTPConnection extends Settings {
     const { debuglevel } = this;
     let response;
     try {
-      const describe = (reason) => this.#requests.toldOf(reason, channel, exchange);
-      const detach = () => this.#detachResponse(channel);
-      response = new this.response_class(sourceOf({ channel, exchange, debuglevel, owner: this, describe, detach }));
+      response = new this.response_class(new Source(this.#requests, this, channel, exchange));
     } catch (reason) {
       exchange.finish();
       channel.failForeign(reason); // who waits is told this, and not that the connection was closed
@@ -534,15 +532,6 @@ export class HTTPConnection extends Settings {
       diagnostics.tell(diagnostics.responseHeaders, { connection: this, request: exchange, response, status, reason });
     }
     return response;
-  }
-
-  /** The socket of a response, for whoever speaks something else on it from here on. */
-  #detachResponse(channel) {
-    if (this.#requests.link.channel === channel && this.#requests.state !== IDLE) {
-      throw new ImproperConnectionState('there is nothing to detach: a request is under way');
-    }
-    this.#requests.response = null;
-    return this.#requests.link.giveAway(channel);
   }
 }
 

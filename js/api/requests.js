@@ -9,7 +9,7 @@ import { BODY_NONE, BODY_UNKNOWN, IDLE, PHASE_END, REQUEST_SENT } from '../../bi
 import { Channel } from '../engine/channel.js';
 import { Outflow } from '../engine/outflow.js';
 import { abortedOf, onAbort, reasonOf } from '../engine/signals.js';
-import { argumentError, CannotSendRequest, kindOf, NotConnected, RemoteDisconnected, stateError, TimeoutError } from '../errors.js';
+import { argumentError, CannotSendRequest, ImproperConnectionState, kindOf, NotConnected, RemoteDisconnected, stateError, TimeoutError } from '../errors.js';
 import { Exchange } from '../request/exchange.js';
 import { flatHeaders } from '../request/headers.js';
 import { checkSeconds, checkSignal } from '../request/options.js';
@@ -146,6 +146,15 @@ export class Requests {
     }
   }
 
+  /** The socket of a response, for whoever speaks something else on it from here on. */
+  detachResponse(channel) {
+    if (this.#channel === channel && this.state !== IDLE) {
+      throw new ImproperConnectionState('there is nothing to detach: a request is under way');
+    }
+    this.response = null;
+    return this.link.giveAway(channel);
+  }
+
   // ---- errors ----
 
   /** Closes the channel after an error. @returns the error, described */
@@ -268,12 +277,12 @@ export class Requests {
 
   // ---- sending ----
 
-  /** Can what is staged go out at once? */
+  /** Can what is staged go out at once, but for a turn of the event loop where the transport isn't settled? */
   ready(exchange) {
     const { channel } = exchange;
     const { transport } = channel;
     return (
-      transport?.settled &&
+      transport !== null &&
       channel.usable &&
       this.#owner.debuglevel <= 0 &&
       exchange.signals.length === 0 &&
@@ -282,8 +291,10 @@ export class Requests {
     );
   }
 
+  /** Sends what is staged: all there is of a request without a body. @returns {Promise<void>} */
   flush(exchange, body) {
     const { channel } = exchange;
+    if (!channel.transport.settled) return this.#flushSettled(exchange, body);
     try {
       this.departs(channel, exchange);
       channel.flush();
@@ -294,6 +305,17 @@ export class Requests {
       body.discard(error);
       return Promise.reject(this.failed(channel, error, 'send'));
     }
+  }
+
+  /** The same, once the event loop has taken what the transport may still have. */
+  async #flushSettled(exchange, body) {
+    const { channel } = exchange;
+    await turn();
+    if (channel.usable && !channel.closed && !channel.transport.full) {
+      channel.transport.settled = true;
+      return this.flush(exchange, body);
+    }
+    return this.queued(this.send(exchange, body));
   }
 
   /** Sends what is staged, and the body. */

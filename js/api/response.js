@@ -31,25 +31,34 @@ function amount(value) {
   return value < 0 ? -1 : Math.floor(value);
 }
 
-/** What a connection makes a response of. @private */
-class Source {
-  constructor(parts) {
-    Object.assign(this, parts);
+/** What a connection makes a response of, and whom the response tells. @private */
+export class Source {
+  /**
+   * @param {import('./requests.js').Requests} requests of the connection
+   * @param {import('./connection.js').HTTPConnection} owner
+   * @param {import('../engine/channel.js').Channel} channel whose core has handed the response out
+   * @param {import('../request/exchange.js').Exchange} exchange
+   */
+  constructor(requests, owner, channel, exchange) {
+    this.requests = requests;
+    this.owner = owner;
+    this.channel = channel;
+    this.exchange = exchange;
+    /** @type {HTTPResponse | null} */
+    this.response = null;
   }
-}
 
-/**
- * @param {object} parts
- * @param {import('../engine/channel.js').Channel} parts.channel whose core has handed the response out
- * @param {import('../request/exchange.js').Exchange} parts.exchange
- * @param {number} parts.debuglevel
- * @param {import('./connection.js').HTTPConnection} parts.owner
- * @param {(error: any) => any} parts.describe adds what is known of the connection to an error, and tells of it
- * @param {() => {socket: import('node:stream').Duplex, head: Buffer}} parts.detach gives the socket away
- * @returns {Source}
- */
-export function sourceOf(parts) {
-  return new Source(parts);
+  /** Adds what is known of the connection to an error of reading, and tells of it. */
+  described(error) {
+    return this.requests.toldOf(error, this.channel, this.exchange);
+  }
+
+  /** The body was read, closed or lost. */
+  ended() {
+    if (!diagnostics.responseEnd.hasSubscribers) return;
+    const { owner: connection, exchange: request, response } = this;
+    diagnostics.tell(diagnostics.responseEnd, { connection, request, response, timings: request.timings });
+  }
 }
 
 /**
@@ -69,8 +78,7 @@ export class HTTPResponse {
   #channel;
   #inflow;
   #exchange;
-  #detach;
-  #owner; // keeps the connection from being collected while its response is read
+  #source; // keeps the connection from being collected while its response is read
   #head;
   #fieldsAt;
   #reasonAt;
@@ -89,13 +97,13 @@ export class HTTPResponse {
    */
   constructor(source) {
     if (!(source instanceof Source)) throw responseByHand();
-    const { channel, exchange, debuglevel, owner, describe, detach } = source;
+    const { channel, exchange, owner } = source;
     const { core } = channel;
+    source.response = this;
     this.#channel = channel;
-    this.#inflow = new Inflow(channel, exchange, () => this.#ended(), describe);
+    this.#inflow = new Inflow(channel, exchange, source);
     this.#exchange = exchange;
-    this.#owner = owner;
-    this.#detach = detach;
+    this.#source = source;
     this.#head = core.head;
     this.#fieldsAt = core.fieldsAt;
     this.#reasonAt = core.reasonAt;
@@ -103,7 +111,7 @@ export class HTTPResponse {
     /** The URL of the request. */
     this.url = exchange.url;
     /** Above 0 what is read is printed. */
-    this.debuglevel = debuglevel;
+    this.debuglevel = owner.debuglevel;
     /** Status code. */
     this.status = core.status;
     /** HTTP version: 10 or 11. */
@@ -391,7 +399,7 @@ export class HTTPResponse {
       );
     }
     const inflow = this.#inflow;
-    const given = this.#detach();
+    const given = this.#source.requests.detachResponse(channel);
     inflow.forsake(new NotConnected('the socket was given away'));
     return given;
   }
@@ -420,12 +428,6 @@ export class HTTPResponse {
     const result = this.#inflow.perform(operation);
     this.#wasRead = wasRead;
     return result;
-  }
-
-  #ended() {
-    if (!diagnostics.responseEnd.hasSubscribers) return;
-    const request = this.#exchange;
-    diagnostics.tell(diagnostics.responseEnd, { connection: this.#owner, request, response: this, timings: request.timings });
   }
 }
 

@@ -43,8 +43,7 @@ export class Inflow {
   #exchange;
   #hasLength;
   #willClose;
-  #onend;
-  #describe;
+  #told;
   #open = true;
   #queue = []; // the operations that wait, the one that is under way first
   #advancing = false;
@@ -53,16 +52,15 @@ export class Inflow {
   /**
    * @param {import('./channel.js').Channel} channel whose core has handed the response out
    * @param {import('../request/exchange.js').Exchange} exchange
-   * @param {() => void} onend called once, when the body was read, closed or lost
-   * @param {(error: any, channel: import('./channel.js').Channel) => any} describe adds what is known of the connection
+   * @param {{ended: () => void, described: (error: any) => any}} told once, when the body was read, closed or lost; and of
+   *   an error, to which it adds what is known
    */
-  constructor(channel, exchange, onend, describe) {
+  constructor(channel, exchange, told) {
     this.#channel = channel;
     this.#exchange = exchange;
     this.#hasLength = channel.core.hasLength;
     this.#willClose = channel.core.willClose;
-    this.#onend = onend;
-    this.#describe = describe;
+    this.#told = told;
   }
 
   get open() {
@@ -233,7 +231,7 @@ export class Inflow {
       if (channel.core.phase !== PHASE_TUNNEL) channel.finish();
       if (this.#willClose && !channel.closed && channel.core.atRest) channel.close(); // or once the upload is over
     }
-    this.#onend();
+    this.#told.ended();
   }
 
   /**
@@ -246,7 +244,7 @@ export class Inflow {
     this.error = error;
     this.#open = false;
     this.#exchange.finish();
-    this.#onend();
+    this.#told.ended();
   }
 
   /** What ended the body before its end, if anything did: kept for every further read. */
@@ -262,7 +260,7 @@ export class Inflow {
       const bytes = partial();
       if (bytes.length > 0) error.partial = bytes;
     }
-    const described = this.#describe(error, channel);
+    const described = this.#told.described(error);
     this.error = ofUpload ? new NotConnected('the connection was closed', { cause: error }) : described;
     this.#end();
     channel.close();
@@ -316,13 +314,14 @@ export class Inflow {
   }
 
   /**
-   * Fills memory of the caller's, unless the body ends before. It is written to in steps of ours only, as it is found
-   * then: it can be transferred or shrunk meanwhile.
+   * Fills memory of the caller's, unless the body ends before. But for shared memory it is written to in steps of ours only,
+   * as it is found then: it can be transferred or shrunk meanwhile.
    *
    * @param {Uint8Array} target
    */
   into(target) {
-    return this.#begun(() => (this.#ended() ? 0 : this.#fill(target, false, (count) => count)));
+    const shared = target.buffer instanceof SharedArrayBuffer; // it can't go away
+    return this.#begun(() => (this.#ended() ? 0 : this.#fill(target, shared, (count) => count)));
   }
 
   /** What is at hand, at most so many bytes; waits only when nothing is. @param {number} wanted below 0 for all */
@@ -450,7 +449,7 @@ export class Inflow {
       if (whole || offset === 0 || channel.abandoned) throw this.#failure(() => Buffer.from(target.subarray(0, offset)));
       return result(offset);
     };
-    const room = ours ? () => target.subarray(offset) : null;
+    const room = ours ? () => target.subarray(offset, wanted) : null;
     const passed = (length) => {
       offset += length;
     };
