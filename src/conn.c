@@ -64,6 +64,8 @@ void porthole_conn_attach(porthole_conn *conn, int32_t handle) {
   }
 }
 
+int32_t porthole_conn_handle(const porthole_conn *conn) { return conn->handle > 0 ? conn->handle : 0; }
+
 /* ---- errors ---- */
 
 /** Notes which limit was passed. @returns error */

@@ -163,8 +163,10 @@ struct porthole_conn {
   uint32_t chunk_digits;
   uint32_t chunk_line;
   uint64_t chunk_extensions;
-  uint64_t passed_limit; /* the limit that was passed */
-  int32_t late_error;    /* the transport failed after the response was complete: the error of the next one */
+  uint64_t passed_limit;   /* the limit that was passed */
+  uint32_t continue_until; /* when waiting for a 100 ends, by the host's clock … */
+  bool continuing;         /* … while it is waited for */
+  int32_t late_error;      /* the transport failed after the response was complete: the error of the next one */
 
   /* The request under way. Only porthole__enter writes its state. */
   request_state state;
@@ -177,6 +179,7 @@ struct porthole_conn {
   uint64_t own_left;   /* of the caller's own chunk … */
   uint32_t own_digits; /* … and the digits of its size */
   uint32_t asking;     /* where its head begins in the send buffer, plus 1; 0 for one whose first byte is gone */
+  uint32_t asked;      /* … and where a head that is complete ends */
   int32_t send_error;  /* sending failed: nothing more goes out, but what came before can be read */
 
   /* What stays when the connection is closed: all that is before is forgotten. */
@@ -186,6 +189,9 @@ struct porthole_conn {
   uint32_t rx_size;
   uint64_t limits[PORTHOLE_LIMITS];
   int32_t timeout_ms; /* of each call into the host */
+  uint32_t deadline;  /* when all of them end, by the host's clock … */
+  bool has_deadline;  /* … if there is such a time … */
+  bool late;          /* … and it has passed */
   uint32_t authority_length;
   uint8_t authority[AUTHORITY_MAX];
 };

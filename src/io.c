@@ -20,7 +20,39 @@ static int32_t host_error(int32_t result) {
   }
 }
 
-int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t port, int32_t timeout_ms) {
+/* ---- time ---- */
+
+/** Is a moment of the host's clock still to come? The clock wraps: moments within 24 days can be compared. */
+static bool ahead(uint32_t moment, uint32_t now) { return moment - now - 1 < INT32_MAX; }
+
+void porthole_conn_set_deadline(porthole_conn *conn, int32_t timeout_ms) {
+  if (conn->in_host) {
+    return;
+  }
+  conn->has_deadline = timeout_ms >= 0;
+  conn->late = timeout_ms == 0;
+  if (timeout_ms > 0) {
+    conn->deadline = porthole_host_now() + (uint32_t)timeout_ms;
+  }
+}
+
+/** How much of a time there is for a call into the host until the deadline. @returns false when that has passed */
+static bool time_left(porthole_conn *conn, int32_t *timeout_ms) {
+  if (!conn->has_deadline) {
+    return true;
+  }
+  uint32_t now = conn->late ? 0 : porthole_host_now();
+  conn->late = conn->late || !ahead(conn->deadline, now);
+  uint32_t left = conn->late ? 0 : conn->deadline - now;
+  if (*timeout_ms < 0 || left < (uint32_t)*timeout_ms) {
+    *timeout_ms = (int32_t)left;
+  }
+  return !conn->late;
+}
+
+/* ---- calls into the host ---- */
+
+int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t port, uint32_t flags, int32_t timeout_ms) {
   REFUSE_REENTRY(conn);
   uint8_t scratch[AUTHORITY_MAX];
   int32_t error = porthole__authority(scratch, host, port, false);
@@ -28,8 +60,11 @@ int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t por
     return error;
   }
   porthole_conn_close(conn);
+  if (!time_left(conn, &timeout_ms)) {
+    return PORTHOLE_HOST_TIMED_OUT;
+  }
   conn->in_host = true;
-  int32_t handle = porthole_host_open((const char *)host.data, host.length, port, timeout_ms);
+  int32_t handle = porthole_host_open((const char *)host.data, host.length, port, flags, timeout_ms);
   conn->in_host = false;
   if (handle <= 0) {
     return host_error(handle);
@@ -63,32 +98,84 @@ static int32_t send_failed(porthole_conn *conn, int32_t error) {
   return error;
 }
 
-/** Is there something to receive now, as far as a host knows that doesn't look? */
-static bool readable(porthole_conn *conn) {
-  if (conn->handle <= 0) {
-    return false;
-  }
+/** porthole_host_wait for this connection. @returns the ready set, or an error, which ends nothing */
+static int32_t host_wait(porthole_conn *conn, uint32_t interest, int32_t timeout_ms) {
+  int32_t list[2] = {conn->handle, (int32_t)interest};
   conn->in_host = true;
-  int32_t ready = porthole_host_wait(conn->handle, PORTHOLE_READABLE, 0);
+  int32_t count = porthole_host_wait(list, 1, timeout_ms);
   conn->in_host = false;
-  return ready > 0 && (ready & PORTHOLE_READABLE);
+  if (count < 0) {
+    return host_error(count);
+  }
+  bool sound = count == 0 || (count == 1 && list[1] != 0 && ((uint32_t)list[1] & ~interest) == 0);
+  if (!sound) {
+    return PORTHOLE_HOST_LIED;
+  }
+  return count == 0 ? 0 : list[1];
 }
 
-/** Gives bytes to the host. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
-static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length) {
+/** porthole_host_info. @returns how many bytes, and all of them fit to be shown */
+static size_t host_info(porthole_conn *conn, uint32_t what, char *buffer, size_t capacity) {
+  if (conn->in_host || capacity == 0) {
+    return 0;
+  }
+  capacity = capacity < PORTHOLE_INFO_MOST ? capacity : PORTHOLE_INFO_MOST;
+  conn->in_host = true;
+  int32_t length = porthole_host_info(conn->handle, what, buffer, capacity);
+  conn->in_host = false;
+  if (length <= 0 || (size_t)length > capacity) {
+    return 0;
+  }
+  for (int32_t i = 0; i < length; i++) {
+    if ((uint8_t)buffer[i] < ' ' || buffer[i] == '\x7f') {
+      buffer[i] = ' ';
+    }
+  }
+  return (size_t)length;
+}
+
+size_t porthole_conn_host_text(porthole_conn *conn, char *buffer, size_t capacity) {
+  return host_info(conn, PORTHOLE_INFO_ERROR, buffer, capacity);
+}
+
+size_t porthole_conn_info(porthole_conn *conn, uint32_t what, char *buffer, size_t capacity) {
+  return conn->handle > 0 ? host_info(conn, what, buffer, capacity) : 0;
+}
+
+int32_t porthole_conn_wait(porthole_conn *conn, uint32_t interest, int32_t timeout_ms) {
+  REFUSE_REENTRY(conn);
+  if (conn->handle <= 0) {
+    return PORTHOLE_NOT_CONNECTED;
+  }
+  time_left(conn, &timeout_ms);
+  return host_wait(conn, interest & (PORTHOLE_READABLE | PORTHOLE_WRITABLE), timeout_ms);
+}
+
+/** Is there something to receive now, as far as a host knows that doesn't look? */
+static bool readable(porthole_conn *conn) {
+  return conn->handle > 0 && host_wait(conn, PORTHOLE_READABLE, 0) == PORTHOLE_READABLE;
+}
+
+/** Gives bytes to the host, a whole head or a part of others. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
+static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length, bool head) {
   if (conn->handle <= 0) {
     return PORTHOLE_NOT_CONNECTED;
   }
   if (length > INT32_MAX) {
     length = INT32_MAX;
   }
+  int32_t timeout_ms = conn->timeout_ms;
+  if (!time_left(conn, &timeout_ms)) {
+    return send_failed(conn, PORTHOLE_HOST_TIMED_OUT);
+  }
   conn->in_host = true;
-  int32_t sent = porthole_host_send(conn->handle, bytes, length, conn->timeout_ms);
+  int32_t sent = head ? porthole_host_send_head(conn->handle, bytes, length, timeout_ms)
+                      : porthole_host_send(conn->handle, bytes, length, timeout_ms);
   conn->in_host = false;
   if (sent == PORTHOLE_WANT_WRITE) {
     return sent;
   }
-  if (sent <= 0 || (size_t)sent > length) {
+  if (sent <= 0 || (size_t)sent > length || (head && (size_t)sent < length)) {
     return send_failed(conn, sent < 0 ? host_error(sent) : PORTHOLE_HOST_LIED);
   }
   return sent;
@@ -96,9 +183,12 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
 
 /** porthole_host_recv, and what its answer means but for a count. @returns a count; 0 at the end; or an error, noted */
 static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length, int32_t timeout_ms) {
-  conn->in_host = true;
-  int32_t received = porthole_host_recv(conn->handle, conn->rx + offset, length, timeout_ms);
-  conn->in_host = false;
+  int32_t received = PORTHOLE_HOST_TIMED_OUT;
+  if (time_left(conn, &timeout_ms)) {
+    conn->in_host = true;
+    received = porthole_host_recv(conn->handle, conn->rx + offset, length, timeout_ms);
+    conn->in_host = false;
+  }
   if (received >= 0 || received == PORTHOLE_WANT_READ) {
     return received;
   }
@@ -183,7 +273,13 @@ static int32_t send_staged(porthole_conn *conn) {
     }
   }
   while (view->tx_sent < view->tx_length) {
-    int32_t sent = host_send(conn, conn->tx + view->tx_sent, view->tx_length - view->tx_sent);
+    uint32_t head = conn->asking - 1;
+    bool is_head = conn->asking > 0 && view->tx_sent == head;
+    uint32_t end = is_head ? conn->asked : view->tx_length;
+    if (porthole__unasked(conn) && !is_head) {
+      end = head; /* what frames the body before */
+    }
+    int32_t sent = host_send(conn, conn->tx + view->tx_sent, end - view->tx_sent, is_head);
     if (sent < 0) {
       return sent;
     }
@@ -223,9 +319,13 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_
   }
   name = porthole__given(name);
   conn->pending_length = 0;
-  conn->in_host = true;
-  int32_t result = porthole_host_start_tls(conn->handle, (const char *)name.data, name.length, flags, conn->timeout_ms);
-  conn->in_host = false;
+  int32_t result = PORTHOLE_HOST_TIMED_OUT;
+  int32_t timeout_ms = conn->timeout_ms;
+  if (time_left(conn, &timeout_ms)) {
+    conn->in_host = true;
+    result = porthole_host_start_tls(conn->handle, (const char *)name.data, name.length, flags, timeout_ms);
+    conn->in_host = false;
+  }
   if (result == 0 || result == PORTHOLE_WANT_READ) {
     porthole__enter(conn, result == 0 ? REQUEST_IDLE : REQUEST_HANDSHAKE);
     return result;
@@ -259,6 +359,41 @@ static int32_t look(porthole_conn *conn) {
     }
   }
   return view->error;
+}
+
+int32_t porthole_conn_wait_continue(porthole_conn *conn, int32_t timeout_ms) {
+  REFUSE_REENTRY(conn);
+  int32_t error = porthole_conn_flush(conn);
+  bool begins = !conn->continuing;
+  conn->continuing = false;
+  if (error != 0) {
+    return error;
+  }
+  uint32_t now = timeout_ms > 0 ? porthole_host_now() : 0;
+  if (begins) {
+    conn->continue_until = now + (uint32_t)timeout_ms;
+  }
+  for (;;) {
+    error = look(conn);
+    if (error != 0 || !conn->request.expects || !porthole__uploading(conn)) {
+      return error < 0 ? error : 1;
+    }
+    bool more = timeout_ms < 0 || (timeout_ms > 0 && ahead(conn->continue_until, now));
+    if (!more || (conn->view.flags & PORTHOLE_ENDED)) {
+      return 0;
+    }
+    int32_t left = timeout_ms < 0 ? -1 : (int32_t)(conn->continue_until - now);
+    int32_t ready = porthole_conn_wait(conn, PORTHOLE_READABLE, left);
+    if (ready < 0) {
+      return ready;
+    }
+    now = porthole_host_now();
+    bool early = timeout_ms < 0 || ahead(conn->continue_until, now);
+    if (ready == 0 && early && time_left(conn, &left)) {
+      conn->continuing = true; /* this host can't wait */
+      return PORTHOLE_WANT_READ;
+    }
+  }
 }
 
 /** How many bytes go out now as they are: those of the piece under way, which is begun if there is none, or all. */
@@ -295,7 +430,7 @@ static int32_t send_body(porthole_conn *conn, porthole_span data) {
     size_t length = data.length - done;
     error = take_piece(conn, &length);
     if (error == 0) {
-      error = host_send(conn, data.data + done, length);
+      error = host_send(conn, data.data + done, length, false);
     }
     if (error > 0) {
       account(conn, (porthole_span){data.data + done, (size_t)error});

@@ -258,6 +258,7 @@ static void head_complete(porthole_conn *conn, uint32_t body, body_framing frami
   conn->body_framing = framing;
   conn->to_send = framing == FRAMING_LENGTH ? facts->length : 0;
   conn->piece_left = 0;
+  conn->asked = conn->view.tx_length;
   porthole__own_begin(conn);
   if (framing == FRAMING_CHUNKED && !facts->has_encoding) {
     facts->excess = true; /* chunks that no header announces */

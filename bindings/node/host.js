@@ -3,22 +3,42 @@
 // The host of an instance on Node: the imports of porthole_host_v1 (host.h) over transports. It never waits: what can't
 // be done at once answers WANT_READ or WANT_WRITE, and the transport tells its owner when to call again.
 
-import { READABLE, TLS_ALPN_HTTP1, WRITABLE } from '../generated/abi.js';
+import net from 'node:net';
+import {
+  INFO_ALPN,
+  INFO_ERROR,
+  INFO_LOCAL,
+  INFO_MOST,
+  INFO_PEER,
+  INFO_TLS,
+  OPEN_IPV4,
+  OPEN_IPV6,
+  OPEN_TLS,
+  READABLE,
+  TLS_ALPN_HTTP1,
+  WRITABLE,
+} from '../generated/abi.js';
 import {
   HOST_BAD_HANDLE,
   HOST_CLOSED,
+  HOST_NOT_FOUND,
   HOST_OTHER,
+  HOST_UNSUPPORTED,
   WANT_WRITE,
 } from '../generated/errors.js';
 import { after, cancel } from './timers.js';
 import { Transport } from './transport.js';
 
 const MAX_HANDLE = 0x7fffffff;
+const LONGEST_NAME = 255;
+const PAIR = 8; // bytes of a handle and its interest
+const FAMILIES = { 0: 0, [OPEN_IPV4]: 4, [OPEN_IPV6]: 6, [OPEN_IPV4 | OPEN_IPV6]: 0 };
 
 export class Host {
   #transports = new Map();
   #nextHandle = 1;
-  #lastError = '';
+  #names = new WeakMap(); // of transports that were opened for TLS: whom it is spoken with
+  #openError = '';
 
   constructor() {
     /** The guest's memory; set once it is known. @type {Buffer} */
@@ -26,13 +46,15 @@ export class Host {
     /** How TLS is spoken on connections that the guest opens. @type {import('./transport.js').Secured} */
     this.secured = { settings: {}, onsession: () => {} };
     this.imports = {
-      porthole_host_open: (host, length, port, timeout) => this.#open(host, length, port, timeout),
+      porthole_host_open: (host, length, port, flags, timeout) => this.#open(host, length, port, flags, timeout),
       porthole_host_start_tls: (handle, name, length, flags) => this.#startTls(handle, name, length, flags),
+      porthole_host_send_head: (handle, head, length) => this.#send(handle, head, length),
       porthole_host_send: (handle, data, length) => this.#send(handle, data, length),
       porthole_host_recv: (handle, buffer, capacity) => this.#recv(handle, buffer, capacity),
-      porthole_host_wait: (handle, interest) => this.#wait(handle, interest),
+      porthole_host_wait: (list, count) => this.#wait(list, count),
       porthole_host_close: (handle) => this.#close(handle),
-      porthole_host_last_error: (_handle, buffer, capacity) => this.#lastErrorText(buffer, capacity),
+      porthole_host_info: (handle, what, buffer, capacity) => this.#info(handle, what, buffer, capacity),
+      porthole_host_now: () => performance.now(),
     };
   }
 
@@ -59,15 +81,25 @@ export class Host {
     return (pointer >>> 0) + (length >>> 0) <= this.bytes.length;
   }
 
-  #open(host, length, port, timeout) {
-    if (!this.#inside(host, length) || port >>> 0 > 65535) return HOST_OTHER;
-    const name = this.bytes.latin1Slice(host >>> 0, (host >>> 0) + (length >>> 0));
-    const transport = Transport.connect({ host: name, port });
-    transport.secured = this.secured;
+  #name(pointer, length) {
+    return this.bytes.latin1Slice(pointer >>> 0, (pointer >>> 0) + (length >>> 0));
+  }
+
+  #open(host, length, port, flags, timeout) {
+    if (!this.#inside(host, length) || length >>> 0 > LONGEST_NAME || length === 0 || port >>> 0 > 65535) return HOST_OTHER;
+    if (flags & ~(OPEN_TLS | OPEN_IPV4 | OPEN_IPV6)) return HOST_UNSUPPORTED;
+    const name = this.#name(host, length);
+    const family = FAMILIES[flags & (OPEN_IPV4 | OPEN_IPV6)];
+    const version = net.isIP(name);
+    if (family !== 0 && version !== 0 && version !== family) {
+      this.#openError = `${name} is no address of IPv${family}`;
+      return HOST_NOT_FOUND;
+    }
+    const secured = flags & OPEN_TLS ? { name, ...this.secured } : undefined;
+    const transport = Transport.connect({ host: name, port, family }, secured);
+    if (secured === undefined) transport.secured = this.secured;
+    else this.#names.set(transport, name);
     if (timeout >= 0) limitConnecting(transport, timeout);
-    transport.onfailure = (error) => {
-      this.#lastError = error.message;
-    };
     return this.add(transport);
   }
 
@@ -75,10 +107,13 @@ export class Host {
     const transport = this.#transports.get(handle);
     if (transport === undefined) return HOST_BAD_HANDLE;
     if (!this.#inside(name, length)) return HOST_OTHER;
-    const text = this.bytes.latin1Slice(name >>> 0, (name >>> 0) + (length >>> 0));
+    const text = this.#name(name, length);
+    const opened = this.#names.get(transport);
+    if (opened !== undefined && opened !== text) return HOST_OTHER;
     return transport.startTls(text, (flags & TLS_ALPN_HTTP1) !== 0);
   }
 
+  /** A head is taken as any other bytes: all of them, as long as the socket is not full. */
   #send(handle, data, length) {
     const transport = this.#transports.get(handle);
     if (transport === undefined) return HOST_BAD_HANDLE;
@@ -101,12 +136,23 @@ export class Host {
     return transport.receive(this.bytes, buffer >>> 0, capacity >>> 0);
   }
 
-  #wait(handle, interest) {
-    const transport = this.#transports.get(handle);
-    if (transport === undefined) return HOST_BAD_HANDLE;
-    const readable = transport.readable ? READABLE : 0;
-    const writable = transport.full ? 0 : WRITABLE;
-    return interest & (readable | writable);
+  #wait(list, count) {
+    const pairs = count >>> 0;
+    const first = list >>> 0;
+    if (first + pairs * PAIR > this.bytes.length) return HOST_OTHER;
+    for (let at = first; at < first + pairs * PAIR; at += PAIR) {
+      if (!this.#transports.has(this.bytes.readInt32LE(at))) return HOST_BAD_HANDLE;
+    }
+    let ready = 0;
+    for (let at = first; at < first + pairs * PAIR; at += PAIR) {
+      const transport = this.#transports.get(this.bytes.readInt32LE(at));
+      const readable = transport.readable ? READABLE : 0;
+      const writable = transport.full ? 0 : WRITABLE;
+      const bits = this.bytes.readInt32LE(at + 4) & (readable | writable);
+      this.bytes.writeInt32LE(bits, at + 4);
+      if (bits !== 0) ready++;
+    }
+    return ready;
   }
 
   #close(handle) {
@@ -114,10 +160,41 @@ export class Host {
     this.#transports.delete(handle);
   }
 
-  #lastErrorText(buffer, capacity) {
+  #info(handle, what, buffer, capacity) {
     if (!this.#inside(buffer, capacity)) return HOST_OTHER;
-    return this.bytes.utf8Write(this.#lastError, buffer >>> 0, capacity >>> 0);
+    const transport = this.#transports.get(handle);
+    let text = '';
+    if (transport !== undefined) text = infoOf(transport, what);
+    else if (handle === 0 && what === INFO_ERROR) text = this.#openError;
+    // One line, as a terminal may show it.
+    const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
+    return this.bytes.utf8Write(line, buffer >>> 0, Math.min(capacity >>> 0, INFO_MOST));
   }
+}
+
+/** What is known of a transport. @param {Transport} transport @param {number} what INFO_* @returns {string} */
+function infoOf(transport, what) {
+  const { socket } = transport;
+  switch (what) {
+    case INFO_ERROR:
+      return transport.error?.message ?? '';
+    case INFO_PEER:
+      return endOf(socket.remoteAddress, socket.remotePort);
+    case INFO_LOCAL:
+      return endOf(socket.localAddress, socket.localPort);
+    case INFO_TLS:
+      return transport.security?.protocol ?? '';
+    case INFO_ALPN:
+      return transport.security?.alpn ?? '';
+    default:
+      return '';
+  }
+}
+
+/** An address and a port, as a URL has them. */
+function endOf(address, port) {
+  if (address === undefined) return '';
+  return net.isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** Fails a transport that is not connected within some milliseconds. */

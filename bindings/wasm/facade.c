@@ -27,7 +27,7 @@ int32_t porthole_flat_endheaders(porthole_conn *conn, uint32_t body, uint32_t si
 int32_t porthole_flat_tunnel(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
                              const porthole_field *fields, size_t count);
 int32_t porthole_flat_sent_chunks(porthole_conn *conn, const uint8_t *bytes, size_t length);
-int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
+int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port, uint32_t flags,
                            int32_t timeout_ms);
 int32_t porthole_flat_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags);
 int32_t porthole_flat_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
@@ -111,9 +111,9 @@ int32_t porthole_flat_sent_chunks(porthole_conn *conn, const uint8_t *bytes, siz
 }
 
 /** porthole_conn_open */
-int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port,
+int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port, uint32_t flags,
                            int32_t timeout_ms) {
-  return porthole_conn_open(conn, span(host, host_length), port, timeout_ms);
+  return porthole_conn_open(conn, span(host, host_length), port, flags, timeout_ms);
 }
 
 /** porthole_conn_start_tls */

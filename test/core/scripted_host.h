@@ -32,13 +32,20 @@ typedef struct scripted_host {
   unsigned busy_at; /* the send that takes nothing, counted down to 1; 0: none */
   bool ready; /* what the peer sends is there before it is waited for; else a receive that doesn't wait gets nothing */
   bool never_waits;   /* a receive that waits is a failure of the test */
-  int32_t timeout_ms; /* of the last receive */
+  int32_t timeout_ms; /* of the last call with one */
+  uint32_t flags;     /* of the last open */
+  uint32_t now;       /* the clock, in milliseconds … */
+  uint32_t takes;     /* … and how long each receive that waits takes, and each wait */
+  bool idle;          /* nothing is ready, however long it is waited for */
+  bool cannot_wait;   /* as such a host: a wait takes no time */
+  const char *words;  /* for what failed */
   unsigned fail_at;   /* the call that fails, counted from 1; 0: none … */
   int32_t failure;    /* … and its answer */
   char sent[8192];
   size_t sent_length;
   const int32_t *handshake; /* what start_tls answers, one after the other: 0 last */
   unsigned calls;
+  unsigned heads; /* calls of send_head */
   unsigned closed;
 } scripted_host;
 
@@ -50,18 +57,20 @@ static bool fails(void) {
   return host.calls == host.fail_at;
 }
 
-int32_t porthole_host_open(const char *name, size_t name_length, uint32_t port, int32_t timeout_ms) {
+int32_t porthole_host_open(const char *name, size_t name_length, uint32_t port, uint32_t flags, int32_t timeout_ms) {
   (void)name;
   (void)name_length;
-  (void)timeout_ms;
+  host.timeout_ms = timeout_ms;
+  host.flags = flags;
   if (fails()) {
     return host.failure;
   }
   return port == 1 ? PORTHOLE_HOST_REFUSED : HANDLE;
 }
 
-int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, int32_t timeout_ms) {
-  (void)timeout_ms;
+/** Takes bytes, as many as the host is to take of a part, or all of a head. */
+static int32_t take(int32_t handle, const uint8_t *data, size_t length, size_t most, int32_t timeout_ms) {
+  host.timeout_ms = timeout_ms;
   assert_int_equal(handle, HANDLE);
   if (fails()) {
     return host.failure;
@@ -72,11 +81,25 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, i
   if (host.busy_at > 0 && host.busy_at-- == 1) {
     return PORTHOLE_WANT_WRITE;
   }
-  size_t count = host.send_most > 0 && host.send_most < length ? host.send_most : length;
+  size_t count = most > 0 && most < length ? most : length;
   assert_true(host.sent_length + count <= sizeof host.sent);
   memcpy(host.sent + host.sent_length, data, count);
   host.sent_length += count;
   return (int32_t)count;
+}
+
+int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, int32_t timeout_ms) {
+  return take(handle, data, length, host.send_most, timeout_ms);
+}
+
+/** A head is whole, and nothing but a head. */
+int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t length, int32_t timeout_ms) {
+  assert_true(length > 4 && length <= TX_SIZE);
+  for (size_t at = 0; at + 4 <= length; at++) {
+    assert_int_equal(memcmp(head + at, "\r\n\r\n", 4) == 0, at + 4 == length);
+  }
+  host.heads++;
+  return take(handle, head, length, 0, timeout_ms);
 }
 
 int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
@@ -89,6 +112,7 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
   if (timeout_ms == 0 && !host.ready) {
     return PORTHOLE_WANT_READ;
   }
+  host.now += timeout_ms != 0 ? host.takes : 0;
   if (host.recv_lie != 0) {
     return host.recv_lie;
   }
@@ -105,17 +129,32 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
   return (int32_t)count;
 }
 
-int32_t porthole_host_wait(int32_t handle, uint32_t interest, int32_t timeout_ms) {
-  assert_int_equal(handle, HANDLE);
+int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
+  assert_int_equal(count, 1);
+  assert_int_equal(list[0], HANDLE);
+  host.timeout_ms = timeout_ms;
   if (fails()) {
     return host.failure;
   }
-  return timeout_ms == 0 && !host.ready ? (int32_t)(interest & PORTHOLE_WRITABLE) : (int32_t)interest;
+  bool waits = timeout_ms != 0 && !host.cannot_wait;
+  host.now += waits ? host.takes : 0;
+  list[1] = !host.idle && (waits || host.ready) ? list[1] : list[1] & PORTHOLE_WRITABLE;
+  return list[1] != 0;
 }
+
+int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t capacity) {
+  assert_true(handle == HANDLE || (handle == 0 && what == PORTHOLE_INFO_ERROR));
+  size_t length = host.words == NULL || what != PORTHOLE_INFO_ERROR ? 0 : strlen(host.words);
+  length = length < capacity ? length : capacity;
+  memcpy(buffer, host.words, length);
+  return (int32_t)length;
+}
+
+uint32_t porthole_host_now(void) { return host.now; }
 
 int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
                                 int32_t timeout_ms) {
-  (void)timeout_ms;
+  host.timeout_ms = timeout_ms;
   assert_int_equal(handle, HANDLE);
   assert_int_equal(name_length, 11);
   assert_memory_equal(name, "example.com", 11);
@@ -161,7 +200,7 @@ static inline int32_t send_all(porthole_conn *conn, const char *text) {
 static porthole_conn *connect_to(const char *script, size_t piece) {
   host = (scripted_host){.script = script, .length = strlen(script), .piece = piece};
   porthole_conn *conn = new_conn();
-  assert_int_equal(porthole_conn_open(conn, porthole_text("example.com"), 80, -1), 0);
+  assert_int_equal(porthole_conn_open(conn, porthole_text("example.com"), 80, 0, -1), 0);
   return conn;
 }
 

@@ -142,11 +142,11 @@ static void two_interims_at_once_hide_no_early_answer(void **state) {
 /* 7. A number that is no error of a host's is passed on by an open. */
 static void an_open_that_lies_is_found_out(void **state) {
   (void)state;
-  static const int32_t answers[] = {PORTHOLE_WANT_READ, -77, PORTHOLE_BAD_STATUS_LINE, PORTHOLE_HOST_OTHER - 1};
+  static const int32_t answers[] = {PORTHOLE_WANT_READ, -77, PORTHOLE_BAD_STATUS_LINE, PORTHOLE_HOST_UNSUPPORTED - 1};
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     porthole_conn *conn = new_conn();
     host = (scripted_host){.fail_at = 1, .failure = answers[i]};
-    assert_int_equal(porthole_conn_open(conn, porthole_text("h"), 80, -1), PORTHOLE_HOST_LIED);
+    assert_int_equal(porthole_conn_open(conn, porthole_text("h"), 80, 0, -1), PORTHOLE_HOST_LIED);
     free_conn(conn);
   }
 }

@@ -439,7 +439,7 @@ static void nothing_can_be_given_as_null(void **state) {
   assert_int_equal(porthole_conn_getheader(conn, none, &value), 0);
   assert_int_equal(porthole_conn_read(conn, NULL, 0), 0);
   assert_int_equal(porthole_conn_tunnel(conn, none, 1, NULL, 0), PORTHOLE_EMPTY_HOST);
-  assert_int_equal(porthole_conn_open(conn, none, 1, 0), PORTHOLE_EMPTY_HOST);
+  assert_int_equal(porthole_conn_open(conn, none, 1, 0, 0), PORTHOLE_EMPTY_HOST);
   free_conn(conn);
 }
 

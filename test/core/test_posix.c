@@ -29,13 +29,23 @@
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
 #define NAME "127.0.0.1"
 
-enum { TX = 16384, RX = 65536, PATIENT = 10000, SHORT = 100, HANDLES = 64, LARGE = 8 << 20, PIECE = 65536 };
+enum {
+  TX = 16384,
+  RX = 65536,
+  PATIENT = 10000,
+  SHORT = 100,
+  HANDLES = 64,
+  LARGE = 8 << 20,
+  PIECE = 65536,
+  DRIP_US = 10000
+};
 
 /* What a server does once it has read the head of a request and sent its answer. */
 typedef enum behaviour {
   CLOSES,
   RESETS,
   DRAINS,     /* reads on until the client closes */
+  DRIPS,      /* sends a byte now and then until the client closes */
   SENDS_LARGE /* sends a body of LARGE bytes, and closes */
 } behaviour;
 
@@ -100,6 +110,11 @@ static void play(int peer, const char *answer, behaviour then) {
     while (read(peer, buffer, sizeof buffer) > 0) {
     }
     break;
+  case DRIPS:
+    while (send(peer, "x", 1, MSG_NOSIGNAL) == 1) {
+      usleep(DRIP_US);
+    }
+    break;
   case SENDS_LARGE:
     for (size_t at = 0; at < LARGE; at += PIECE) {
       for (size_t i = 0; i < PIECE; i++) {
@@ -150,7 +165,7 @@ static porthole_conn *new_conn(void) {
 }
 
 static int32_t open_name(porthole_conn *conn, const char *name, uint32_t port, int32_t timeout_ms) {
-  return porthole_conn_open(conn, porthole_text(name), port, timeout_ms);
+  return porthole_conn_open(conn, porthole_text(name), port, 0, timeout_ms);
 }
 
 static porthole_conn *connect_to(const server *to, int32_t timeout_ms) {
@@ -183,6 +198,14 @@ static void assert_answer(const char *answer, const char *body) {
   stop(&peer);
 }
 
+/** porthole_host_wait for one connection. @returns its ready set, or an error */
+static int32_t wait_for(int32_t handle, uint32_t interest, int32_t timeout_ms) {
+  int32_t list[2] = {handle, (int32_t)interest};
+  int32_t count = porthole_host_wait(list, 1, timeout_ms);
+  assert_true(count < 0 ? list[1] == (int32_t)interest : count == (list[1] != 0));
+  return count < 0 ? count : list[1];
+}
+
 static int64_t now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -191,10 +214,10 @@ static int64_t now_ms(void) {
 
 static void assert_last_error(int32_t handle) {
   char text[128];
-  int32_t length = porthole_host_last_error(handle, text, sizeof text);
+  int32_t length = porthole_host_info(handle, PORTHOLE_INFO_ERROR, text, sizeof text);
   assert_in_range(length, 1, sizeof text);
-  assert_int_equal(porthole_host_last_error(handle, text, 1), 1);
-  assert_int_equal(porthole_host_last_error(handle, NULL, 0), 0);
+  assert_int_equal(porthole_host_info(handle, PORTHOLE_INFO_ERROR, text, 1), 1);
+  assert_int_equal(porthole_host_info(handle, PORTHOLE_INFO_ERROR, NULL, 0), 0);
 }
 
 /* ---- responses ---- */
@@ -363,7 +386,7 @@ static void a_send_has_a_time_limit(void **state) {
   (void)state;
   server silent = listen_on_loopback(1);
   static const uint8_t piece[PIECE];
-  int32_t handle = porthole_host_open(NAME, strlen(NAME), silent.port, PATIENT);
+  int32_t handle = porthole_host_open(NAME, strlen(NAME), silent.port, 0, PATIENT);
   assert_true(handle > 0);
   int32_t result;
   do {
@@ -379,7 +402,7 @@ static void what_can_not_be_done_at_once_is_not_waited_for_in_no_time(void **sta
   server silent = listen_on_loopback(1);
   static const uint8_t piece[PIECE];
   uint8_t byte;
-  int32_t handle = porthole_host_open(NAME, strlen(NAME), silent.port, PATIENT);
+  int32_t handle = porthole_host_open(NAME, strlen(NAME), silent.port, 0, PATIENT);
   assert_true(handle > 0);
   assert_int_equal(porthole_host_recv(handle, &byte, 1, 0), PORTHOLE_WANT_READ);
   int32_t result;
@@ -393,15 +416,15 @@ static void what_can_not_be_done_at_once_is_not_waited_for_in_no_time(void **sta
 
 /* ---- the host by itself ---- */
 
-static int32_t open_handle(const server *to) { return porthole_host_open(NAME, strlen(NAME), to->port, PATIENT); }
+static int32_t open_handle(const server *to) { return porthole_host_open(NAME, strlen(NAME), to->port, 0, PATIENT); }
 
 static void assert_bad_handle(int32_t handle) {
   uint8_t byte = 0;
   assert_int_equal(porthole_host_send(handle, &byte, 1, PATIENT), PORTHOLE_HOST_BAD_HANDLE);
   assert_int_equal(porthole_host_recv(handle, &byte, 1, PATIENT), PORTHOLE_HOST_BAD_HANDLE);
-  assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE, 0), PORTHOLE_HOST_BAD_HANDLE);
+  assert_int_equal(wait_for(handle, PORTHOLE_READABLE, 0), PORTHOLE_HOST_BAD_HANDLE);
   assert_int_equal(porthole_host_start_tls(handle, NAME, strlen(NAME), 0, PATIENT), PORTHOLE_HOST_BAD_HANDLE);
-  assert_int_equal(porthole_host_last_error(handle, (char *)&byte, 1), 0);
+  assert_int_equal(porthole_host_info(handle, PORTHOLE_INFO_ERROR, (char *)&byte, 1), 0);
   porthole_host_close(handle);
 }
 
@@ -416,7 +439,7 @@ static void abi_09_a_closed_handle_never_matches_again(void **state) {
   assert_true(second > 0);
   assert_int_not_equal(first, second);
   assert_bad_handle(first);
-  assert_int_equal(porthole_host_wait(second, PORTHOLE_WRITABLE, PATIENT), PORTHOLE_WRITABLE);
+  assert_int_equal(wait_for(second, PORTHOLE_WRITABLE, PATIENT), PORTHOLE_WRITABLE);
   porthole_host_close(second);
   assert_bad_handle(second);
   stop(&peer);
@@ -434,7 +457,7 @@ static void abi_14_a_number_that_is_no_handle_is_refused(void **state) {
     }
     porthole_host_close(numbers[i]);
   }
-  assert_int_equal(porthole_host_wait(handle, PORTHOLE_WRITABLE, PATIENT), PORTHOLE_WRITABLE);
+  assert_int_equal(wait_for(handle, PORTHOLE_WRITABLE, PATIENT), PORTHOLE_WRITABLE);
   porthole_host_close(handle);
   stop(&peer);
 }
@@ -465,11 +488,11 @@ static void every_argument_is_checked(void **state) {
   server peer = listen_on_loopback(8);
   static const char long_name[256] = {[0 ... 255] = 'a'};
   uint8_t byte = 0;
-  assert_int_equal(porthole_host_open(NULL, 1, 80, -1), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_open("h", 0, 80, -1), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_open("a\0b", 3, 80, -1), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_open(long_name, sizeof long_name, 80, -1), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_open(NAME, strlen(NAME), 65536, -1), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_open(NULL, 1, 80, 0, -1), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_open("h", 0, 80, 0, -1), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_open("a\0b", 3, 80, 0, -1), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_open(long_name, sizeof long_name, 80, 0, -1), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_open(NAME, strlen(NAME), 65536, 0, -1), PORTHOLE_HOST_OTHER);
   assert_last_error(0);
   int32_t handle = open_handle(&peer);
   assert_true(handle > 0);
@@ -477,12 +500,12 @@ static void every_argument_is_checked(void **state) {
   assert_int_equal(porthole_host_send(handle, &byte, 0, PATIENT), PORTHOLE_HOST_OTHER);
   assert_int_equal(porthole_host_recv(handle, NULL, 1, PATIENT), PORTHOLE_HOST_OTHER);
   assert_int_equal(porthole_host_recv(handle, &byte, 0, PATIENT), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_wait(handle, 0, 0), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_wait(handle, 4, 0), PORTHOLE_HOST_OTHER);
-  assert_int_equal(porthole_host_start_tls(handle, NULL, 0, 0, PATIENT), PORTHOLE_HOST_OTHER);
+  assert_int_equal(wait_for(handle, 0, 0), PORTHOLE_HOST_OTHER);
+  assert_int_equal(wait_for(handle, 4, 0), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_start_tls(handle, NULL, 0, 0, PATIENT), PORTHOLE_HOST_UNSUPPORTED);
   assert_last_error(handle);
-  assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE, 0), 0);
-  assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE | PORTHOLE_WRITABLE, -1), PORTHOLE_WRITABLE);
+  assert_int_equal(wait_for(handle, PORTHOLE_READABLE, 0), 0);
+  assert_int_equal(wait_for(handle, PORTHOLE_READABLE | PORTHOLE_WRITABLE, -1), PORTHOLE_WRITABLE);
   porthole_host_close(handle);
   stop(&peer);
 }
@@ -494,10 +517,130 @@ static void sending_to_a_peer_that_is_gone_raises_no_signal(void **state) {
   assert_true(handle > 0);
   int32_t result = porthole_host_send(handle, (const uint8_t *)"\r\n\r\n", 4, PATIENT);
   assert_int_equal(result, 4);
-  assert_int_equal(porthole_host_wait(handle, PORTHOLE_READABLE, PATIENT), PORTHOLE_READABLE);
+  assert_int_equal(wait_for(handle, PORTHOLE_READABLE, PATIENT), PORTHOLE_READABLE);
   uint8_t byte = 0;
   assert_int_equal(porthole_host_recv(handle, &byte, 1, PATIENT), PORTHOLE_HOST_RESET);
   assert_int_equal(porthole_host_send(handle, &byte, 1, PATIENT), PORTHOLE_HOST_CLOSED);
+  porthole_host_close(handle);
+  stop(&peer);
+}
+
+static void an_open_is_by_the_family_that_is_asked_for(void **state) {
+  (void)state;
+  server peer = serve("", DRAINS);
+  const struct {
+    const char *name;
+    uint32_t flags;
+    int32_t error; /* 0: none */
+  } opens[] = {
+      {NAME, PORTHOLE_OPEN_IPV6, PORTHOLE_HOST_NOT_FOUND},  {"::1", PORTHOLE_OPEN_IPV4, PORTHOLE_HOST_NOT_FOUND},
+      {NAME, PORTHOLE_OPEN_TLS, PORTHOLE_HOST_UNSUPPORTED}, {NAME, 8, PORTHOLE_HOST_UNSUPPORTED},
+      {NAME, PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6, 0},   {"localhost", PORTHOLE_OPEN_IPV4, 0}};
+  for (size_t i = 0; i < sizeof opens / sizeof *opens; i++) {
+    int32_t result = porthole_host_open(opens[i].name, strlen(opens[i].name), peer.port, opens[i].flags, PATIENT);
+    if (opens[i].error == 0) {
+      assert_true(result > 0);
+      porthole_host_close(result);
+    } else {
+      assert_int_equal(result, opens[i].error);
+      assert_last_error(0);
+    }
+  }
+  assert_int_equal(porthole_host_open(NAME, strlen(NAME), peer.port, 0, 0), PORTHOLE_HOST_TIMED_OUT);
+  stop(&peer);
+}
+
+static void a_drip_ends_when_the_deadline_says_so(void **state) {
+  (void)state;
+  server peer = serve(OK_HEAD "Content-Length: 100000\r\n\r\n", DRIPS);
+  porthole_conn *conn = connect_to(&peer, PATIENT);
+  static uint8_t got[100000];
+  int64_t before = now_ms();
+  porthole_conn_set_timeout(conn, PATIENT);
+  porthole_conn_set_deadline(conn, 3 * SHORT);
+  assert_int_equal(get(conn), 200);
+  assert_in_range(porthole_conn_read(conn, got, sizeof got), 1, 3 * SHORT * 1000 / DRIP_US + 1);
+  assert_int_equal(porthole_conn_read(conn, got, sizeof got), PORTHOLE_HOST_TIMED_OUT);
+  assert_in_range(now_ms() - before, 3 * SHORT - 1, PATIENT / 2);
+  free_conn(conn);
+  stop(&peer);
+}
+
+static void a_wait_is_for_whichever_of_its_list_is_ready_first(void **state) {
+  (void)state;
+  server silent = listen_on_loopback(1);
+  server peer = serve("hello", DRAINS);
+  int32_t quiet = open_handle(&silent);
+  int32_t loud = open_handle(&peer);
+  assert_int_equal(porthole_host_send(loud, (const uint8_t *)"\r\n\r\n", 4, PATIENT), 4);
+  int32_t list[6] = {quiet, PORTHOLE_READABLE, loud, PORTHOLE_READABLE};
+  assert_int_equal(porthole_host_wait(list, 2, PATIENT), 1);
+  assert_int_equal(list[1], 0);
+  assert_int_equal(list[3], PORTHOLE_READABLE);
+  const int32_t bad[6] = {quiet, PORTHOLE_WRITABLE, loud, PORTHOLE_WRITABLE, loud + 1, PORTHOLE_READABLE};
+  memcpy(list, bad, sizeof bad);
+  assert_int_equal(porthole_host_wait(list, 2, 0), 2);
+  assert_int_equal(porthole_host_wait(list, 3, 0), PORTHOLE_HOST_BAD_HANDLE);
+  assert_memory_equal(list, bad, sizeof bad);
+  assert_int_equal(porthole_host_wait(NULL, 1, 0), PORTHOLE_HOST_OTHER);
+  assert_int_equal(porthole_host_wait(list, HANDLES + 1, 0), PORTHOLE_HOST_UNSUPPORTED);
+  int64_t before = now_ms();
+  assert_int_equal(porthole_host_wait(NULL, 0, SHORT), 0);
+  assert_in_range(now_ms() - before, SHORT - 1, PATIENT);
+  porthole_host_close(quiet);
+  porthole_host_close(loud);
+  stop(&silent);
+  stop(&peer);
+}
+
+static void the_rest_of_a_head_goes_out_while_an_answer_is_waited_for(void **state) {
+  (void)state;
+  server silent = listen_on_loopback(1);
+  static uint8_t head[LARGE];
+  static uint8_t got[PIECE];
+  for (size_t i = 0; i < LARGE; i++) {
+    head[i] = large_byte(i);
+  }
+  int32_t handle = open_handle(&silent);
+  assert_int_equal(porthole_host_send_head(handle, head, LARGE, 0), LARGE);
+  assert_int_equal(porthole_host_send_head(handle, head, 4, 0), PORTHOLE_WANT_WRITE);
+  assert_int_equal(porthole_host_send(handle, head, 4, 0), PORTHOLE_WANT_WRITE);
+  memset(head, 0, PIECE); /* the host has its own copy */
+  int peer = accept(silent.listener, NULL, NULL);
+  assert_true(peer >= 0);
+  assert_int_equal(fcntl(peer, F_SETFL, O_NONBLOCK), 0);
+  size_t total = 0;
+  for (int64_t end = now_ms() + PATIENT; total < LARGE && now_ms() < end;) {
+    ssize_t count = read(peer, got, sizeof got);
+    for (ssize_t i = 0; i < count; i++) {
+      assert_true(got[i] == large_byte(total + (size_t)i));
+    }
+    total += count > 0 ? (size_t)count : 0;
+    uint8_t byte;
+    assert_int_equal(total % 2 == 0 ? wait_for(handle, PORTHOLE_READABLE, 1) : 0, 0);
+    assert_int_equal(porthole_host_recv(handle, &byte, 1, 0), PORTHOLE_WANT_READ);
+  }
+  assert_int_equal(total, LARGE);
+  close(peer);
+  porthole_host_close(handle);
+  stop(&silent);
+}
+
+static void both_ends_of_a_connection_have_addresses(void **state) {
+  (void)state;
+  server peer = serve("", DRAINS);
+  char text[64];
+  char expected[64];
+  int32_t handle = open_handle(&peer);
+  snprintf(expected, sizeof expected, NAME ":%u", (unsigned)peer.port);
+  assert_int_equal(porthole_host_info(handle, PORTHOLE_INFO_PEER, text, sizeof text), strlen(expected));
+  assert_memory_equal(text, expected, strlen(expected));
+  assert_int_equal(porthole_host_info(handle, PORTHOLE_INFO_PEER, text, 3), 3);
+  assert_in_range(porthole_host_info(handle, PORTHOLE_INFO_LOCAL, text, sizeof text), 11, 15);
+  assert_memory_equal(text, NAME ":", sizeof NAME);
+  assert_int_equal(porthole_host_info(handle, PORTHOLE_INFO_TLS, text, sizeof text), 0);
+  assert_int_equal(porthole_host_info(handle, 99, text, sizeof text), 0);
+  assert_int_equal(porthole_host_info(0, PORTHOLE_INFO_PEER, text, sizeof text), 0);
   porthole_host_close(handle);
   stop(&peer);
 }
@@ -523,6 +666,11 @@ int main(void) {
       cmocka_unit_test(abi_12_the_65th_connection_is_refused),
       cmocka_unit_test(every_argument_is_checked),
       cmocka_unit_test(sending_to_a_peer_that_is_gone_raises_no_signal),
+      cmocka_unit_test(an_open_is_by_the_family_that_is_asked_for),
+      cmocka_unit_test(a_drip_ends_when_the_deadline_says_so),
+      cmocka_unit_test(a_wait_is_for_whichever_of_its_list_is_ready_first),
+      cmocka_unit_test(the_rest_of_a_head_goes_out_while_an_answer_is_waited_for),
+      cmocka_unit_test(both_ends_of_a_connection_have_addresses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static uint8_t next_answer(void) {
   return from.left > 0 ? take_byte(&from) : for_ever;
 }
 
-static int32_t known_error(void) { return PORTHOLE_HOST_REFUSED - take_byte(&from) % 13; }
+static int32_t known_error(void) { return PORTHOLE_HOST_REFUSED - take_byte(&from) % 14; }
 
 /** A number of the host's that is no honest one. */
 static int32_t tell_lie(uint8_t which, size_t most) {
@@ -67,7 +67,8 @@ static int32_t tell_lie(uint8_t which, size_t most) {
   }
 }
 
-int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, int32_t timeout_ms) {
+int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, uint32_t flags, int32_t timeout_ms) {
+  (void)flags;
   (void)timeout_ms;
   count_call();
   assert_true(host != NULL && host_length > 0 && port <= 65535);
@@ -103,6 +104,16 @@ int32_t porthole_host_send(int32_t on, const uint8_t *data, size_t length, int32
   return which == 0 || which > length ? (int32_t)length : which;
 }
 
+int32_t porthole_host_send_head(int32_t on, const uint8_t *head, size_t length, int32_t timeout_ms) {
+  (void)timeout_ms;
+  count_call();
+  assert_true(head != NULL && length > 4 && length <= TX);
+  assert_memory_equal(head + length - 4, "\r\n\r\n", 4);
+  assert_true(on == handle);
+  uint8_t which = next_answer();
+  return which >= LIES ? tell_lie(which, length) : (int32_t)length;
+}
+
 int32_t porthole_host_recv(int32_t on, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
   count_call();
   assert_true(buffer != NULL && capacity > 0 && capacity <= RX);
@@ -129,12 +140,33 @@ int32_t porthole_host_recv(int32_t on, uint8_t *buffer, size_t capacity, int32_t
   return (int32_t)length;
 }
 
-int32_t porthole_host_wait(int32_t on, uint32_t interest, int32_t timeout_ms) {
+int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
   (void)timeout_ms;
   count_call();
-  assert_true(on == handle && (interest == PORTHOLE_READABLE || interest == PORTHOLE_WRITABLE));
+  assert_true(count == 1 && list[0] == handle && list[1] >= PORTHOLE_READABLE && list[1] <= 3);
   uint8_t which = next_answer();
-  return which >= LIES ? tell_lie(which, interest) : (int32_t)(which == 0 ? interest & PORTHOLE_WRITABLE : interest);
+  if (which >= LIES) {
+    list[1] = (int32_t)take_byte(&from);
+    return tell_lie(which, 1);
+  }
+  list[1] = which == 0 ? list[1] & PORTHOLE_WRITABLE : list[1];
+  return list[1] != 0;
+}
+
+int32_t porthole_host_info(int32_t on, uint32_t what, char *buffer, size_t capacity) {
+  count_call();
+  assert_true((on == handle || on == 0) && what <= PORTHOLE_INFO_ALPN && buffer != NULL && capacity > 0);
+  uint8_t which = next_answer();
+  if (which >= LIES) {
+    return tell_lie(which, capacity);
+  }
+  memset(buffer, which, capacity);
+  return (int32_t)capacity;
+}
+
+uint32_t porthole_host_now(void) {
+  count_call();
+  return honest != NULL ? 0 : take_word(&from);
 }
 
 void porthole_host_close(int32_t on) {
@@ -165,7 +197,9 @@ static int32_t call(porthole_conn *conn) {
   static const uint8_t bytes[BUFFER];
   const porthole_view *view = porthole_conn_view(conn);
   porthole_span value;
-  switch (take_byte(&from) % 17) {
+  char text[BUFFER];
+  size_t length;
+  switch (take_byte(&from) % 21) {
   case 0:
     return request(conn, PORTHOLE_BODY_NONE);
   case 1:
@@ -200,8 +234,22 @@ static int32_t call(porthole_conn *conn) {
     return porthole_conn_tunnel(conn, porthole_text("h"), 443, NULL, 0);
   case 16:
     return porthole_conn_start_tls(conn, porthole_text("h"), PORTHOLE_TLS_ALPN_HTTP1);
+  case 17:
+    porthole_conn_set_deadline(conn, take_byte(&from) - 1);
+    return 0;
+  case 18:
+    return porthole_conn_wait(conn, 1U + take_byte(&from) % 3, take_byte(&from) - 1);
+  case 19:
+    return porthole_conn_wait_continue(conn, take_byte(&from));
+  case 20:
+    length = porthole_conn_host_text(conn, text, take_byte(&from));
+    assert_true(length <= PORTHOLE_INFO_MOST);
+    for (size_t i = 0; i < length; i++) {
+      assert_true((uint8_t)text[i] >= ' ' && text[i] != 127);
+    }
+    return (int32_t)porthole_conn_info(conn, take_byte(&from) % 5, text, sizeof text);
   default:
-    return porthole_conn_open(conn, porthole_text("h"), 80, -1);
+    return porthole_conn_open(conn, porthole_text("h"), 80, take_byte(&from), take_byte(&from) - 1);
   }
 }
 
@@ -221,10 +269,11 @@ static void check(const porthole_conn *conn, int32_t result, int32_t error_befor
 static void check_next(porthole_conn *conn) {
   uint8_t body[8];
   porthole_conn_close(conn);
+  porthole_conn_set_deadline(conn, -1);
   assert_int_equal(handle, 0);
   calls = 0;
   honest = answer;
-  assert_int_equal(porthole_conn_open(conn, porthole_text("h"), 80, -1), 0);
+  assert_int_equal(porthole_conn_open(conn, porthole_text("h"), 80, 0, -1), 0);
   assert_int_equal(request(conn, PORTHOLE_BODY_NONE), 0);
   assert_int_equal(porthole_conn_getresponse(conn), 200);
   assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);

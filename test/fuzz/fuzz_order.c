@@ -138,7 +138,8 @@ static const char *const replies[] = {
 
 static const char *take_reply(void) { return replies[take_byte(&from) % (sizeof replies / sizeof *replies)]; }
 
-int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, int32_t timeout_ms) {
+int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, uint32_t flags, int32_t timeout_ms) {
+  (void)flags;
   assert_true(host != NULL && host_length == 1 && port == 80 && timeout_ms == -1);
   return HANDLE;
 }
@@ -171,6 +172,21 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, i
   return (int32_t)taken;
 }
 
+/** As a send, but all or nothing. */
+int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t length, int32_t timeout_ms) {
+  (void)timeout_ms;
+  assert_true(handle == HANDLE && length > 4 && memcmp(head + length - 4, "\r\n\r\n", 4) == 0);
+  uint8_t answer = take_byte(&from);
+  if (answer >= 250) {
+    return answer >= 254 ? PORTHOLE_HOST_TIMED_OUT : PORTHOLE_HOST_RESET;
+  }
+  if (answer >= 220) {
+    return PORTHOLE_WANT_WRITE;
+  }
+  put(head, length);
+  return (int32_t)length;
+}
+
 int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
   (void)timeout_ms;
   assert_true(handle == HANDLE && !handshaking);
@@ -183,10 +199,18 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
   return (int32_t)length;
 }
 
-int32_t porthole_host_wait(int32_t handle, uint32_t interest, int32_t timeout_ms) {
-  assert_true(handle == HANDLE && interest == PORTHOLE_READABLE && timeout_ms == 0);
-  return from.left > 0 && take_byte(&from) % 2 == 1 ? PORTHOLE_READABLE : 0;
+int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
+  assert_true(count == 1 && list[0] == HANDLE && list[1] == PORTHOLE_READABLE && timeout_ms == 0);
+  list[1] = from.left > 0 && take_byte(&from) % 2 == 1 ? PORTHOLE_READABLE : 0;
+  return list[1] != 0;
 }
+
+int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t capacity) {
+  assert_true(handle == HANDLE && what <= PORTHOLE_INFO_ALPN && buffer != NULL && capacity > 0);
+  return 0;
+}
+
+uint32_t porthole_host_now(void) { return take_byte(&from); }
 
 void porthole_host_close(int32_t handle) { assert_int_equal(handle, HANDLE); }
 
@@ -352,7 +376,7 @@ static int32_t call(chosen which) {
   case CHOICES:
     break;
   }
-  return porthole_conn_open(conn, porthole_text("h"), 80, -1);
+  return porthole_conn_open(conn, porthole_text("h"), 80, 0, -1);
 }
 
 /** Which column of the table a call is looked up in. */

@@ -6,11 +6,13 @@ import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import https from 'node:https';
 import net from 'node:net';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { certificates, noOpenssl } from '../support/certificates.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = join(root, 'build', 'hosts');
@@ -46,7 +48,7 @@ describe('the core under a host that blocks', { skip }, () => {
   before(async () => {
     mkdirSync(folder, { recursive: true });
     const sources = readdirSync(join(root, 'src')).filter((file) => file.endsWith('.c'));
-    const exports = ['guest_text', 'guest_body', 'guest_body_length', 'guest_get'];
+    const exports = ['guest_text', 'guest_body', 'guest_body_length', 'guest_words', 'guest_words_length', 'guest_get'];
     await run('clang', [
       ...['--target=wasm32', '-std=c11', '-ffreestanding', '-nostdlib', '-O2', '-msimd128', '-mbulk-memory'],
       `-I${join(root, 'src', 'include')}`,
@@ -61,10 +63,11 @@ describe('the core under a host that blocks', { skip }, () => {
   });
 
   /** Runs the guest. @returns what it printed for each URL */
-  async function fetchAll(port, urls) {
+  async function fetchAll(port, urls, { name = '127.0.0.1', ca } = {}) {
     const { stdout } = await run(python, [
       join(root, 'test', 'hosts', 'blocking_host.py'),
-      ...[guest, '127.0.0.1', String(port), ...urls],
+      ...(ca === undefined ? [] : ['--ca', ca]),
+      ...[guest, name, String(port), ...urls],
     ]);
     return stdout.trim().split('\n').map((line) => JSON.parse(line));
   }
@@ -74,7 +77,7 @@ describe('the core under a host that blocks', { skip }, () => {
     assert.ok(imports.length > 0);
     for (const { module, name } of imports) {
       assert.equal(module, 'porthole_host_v1');
-      assert.match(name, /^porthole_host_(open|send|recv|wait|close)$/);
+      assert.match(name, /^porthole_host_(open|start_tls|send_head|send|recv|wait|close|info|now)$/);
     }
   });
 
@@ -88,7 +91,8 @@ describe('the core under a host that blocks', { skip }, () => {
     });
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address();
-    const results = await fetchAll(port, Object.keys(answers)).finally(() => server.close());
+    const all = await fetchAll(port, Object.keys(answers)).finally(() => server.close());
+    const results = all.map(({ words: _, ...result }) => result);
     const chunked = chunks.join('');
     assert.deepEqual(results, [
       { url: '/page', result: 200, length: PAGE.length, sha256: sha256(PAGE), open: 0 },
@@ -105,7 +109,27 @@ describe('the core under a host that blocks', { skip }, () => {
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address();
     await new Promise((resolve) => server.close(resolve));
-    const [{ result }] = await fetchAll(port, ['/']);
+    const [{ result, words }] = await fetchAll(port, ['/']);
     assert.equal(result, -400);
+    assert.match(words, /refused/);
+  });
+
+  test('gets by TLS 1.3, whose tickets make a socket readable that has no bytes', { skip: noOpenssl }, async () => {
+    const { ca, good, selfSigned } = certificates();
+    const options = { cert: readFileSync(good.cert), key: readFileSync(good.key), minVersion: 'TLSv1.3' };
+    const server = https.createServer(options, (_, response) => response.end(PAGE));
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address();
+      const results = await fetchAll(port, ['/', '/'], { name: 'localhost', ca });
+      const page = { url: '/', result: 200, length: PAGE.length, sha256: sha256(PAGE), open: 0 };
+      assert.deepEqual(results, [page, page]);
+      const [{ result, words }] = await fetchAll(port, ['/'], { name: 'localhost', ca: selfSigned.cert });
+      assert.equal(result, -406);
+      assert.match(words, /certificate verify failed/);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });

@@ -10,8 +10,31 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { Host } from '../../bindings/node/host.js';
 import { Transport } from '../../bindings/node/transport.js';
-import { PHASE_END, VIEW_ERROR, VIEW_PHASE, VIEW_STATE, VIEW_STATUS } from '../../bindings/generated/abi.js';
-import { BUSY, HOST_BAD_HANDLE, HOST_OTHER, HOST_TIMED_OUT, HOST_TLS_VERIFY, WANT_READ } from '../../bindings/generated/errors.js';
+import {
+  INFO_ALPN,
+  INFO_PEER,
+  INFO_TLS,
+  OPEN_IPV4,
+  OPEN_IPV6,
+  OPEN_TLS,
+  PHASE_END,
+  READABLE,
+  VIEW_ERROR,
+  VIEW_PHASE,
+  VIEW_STATE,
+  VIEW_STATUS,
+  WRITABLE,
+} from '../../bindings/generated/abi.js';
+import {
+  BUSY,
+  HOST_BAD_HANDLE,
+  HOST_NOT_FOUND,
+  HOST_OTHER,
+  HOST_TIMED_OUT,
+  HOST_TLS_VERIFY,
+  HOST_UNSUPPORTED,
+  WANT_READ,
+} from '../../bindings/generated/errors.js';
 import { HTTPConnection } from '../../js/index.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { MemoryPeer } from '../support/memory-peer.mjs';
@@ -79,7 +102,7 @@ test('[abi-06] a call from inside of a call into the host is refused, and change
     assert.equal(guest.bytes().subarray(conn, conn + exports.porthole_conn_size()).toString('hex'), before);
     return give(handle, buffer, length, timeout);
   };
-  guest = instantiate({ porthole_host_send: inside(send), porthole_host_recv: inside((...args) => answering(() => guest, reply('hello'))(...args)) });
+  guest = instantiate({ porthole_host_send: inside(send), porthole_host_send_head: inside(send), porthole_host_recv: inside((...args) => answering(() => guest, reply('hello'))(...args)) });
   conn = guest.connect();
   assert.equal(guest.request(conn), 0);
   assert.equal(guest.exports.porthole_conn_flush(conn), 0);
@@ -94,6 +117,7 @@ test('[abi-07] an import that throws ends its connection only', () => {
   let falling = true;
   const guest = instantiate({
     porthole_host_send: send,
+    porthole_host_send_head: send,
     porthole_host_recv(...args) {
       if (falling) throw thrown;
       return answering(() => guest, reply('hello'))(...args);
@@ -153,6 +177,7 @@ test('[abi-06] a Duplex that answers, or is closed, while it is being written to
 test('[abi-08] memory that grows during a call is no harm: what was received is there', () => {
   const guest = instantiate({
     porthole_host_send: send,
+    porthole_host_send_head: send,
     porthole_host_recv(...args) {
       guest.exports.memory.grow(3);
       return answering(() => guest, reply('hello'))(...args);
@@ -178,14 +203,15 @@ test('[abi-10] [abi-11] a pointer and a length beyond the memory are refused, an
   const spans = [[SIZE, 1], [SIZE - 1, 2], [0, SIZE + 1], [8, 0xffffffff], [-1, 2], [0xffffffff, 0xffffffff], [-8, -8], [0, 0]];
   for (const [pointer, length] of spans) {
     assert.equal(imports.porthole_host_send(handle, pointer, length), HOST_OTHER, `send ${pointer} ${length}`);
+    assert.equal(imports.porthole_host_send_head(handle, pointer, length), HOST_OTHER, `send_head ${pointer} ${length}`);
     assert.equal(imports.porthole_host_recv(handle, pointer, length), HOST_OTHER, `recv ${pointer} ${length}`);
     if (length === 0) continue;
-    assert.equal(imports.porthole_host_open(pointer, length, 80, -1), HOST_OTHER);
+    assert.equal(imports.porthole_host_open(pointer, length, 80, 0, -1), HOST_OTHER);
     assert.equal(imports.porthole_host_start_tls(handle, pointer, length, 0), HOST_OTHER);
-    assert.equal(imports.porthole_host_last_error(handle, pointer, length), HOST_OTHER);
+    assert.equal(imports.porthole_host_info(handle, 0, pointer, length), HOST_OTHER);
   }
   assert.equal(peer.received, '');
-  assert.equal(imports.porthole_host_open(0, 1, 65536, -1), HOST_OTHER);
+  assert.equal(imports.porthole_host_open(0, 1, 65536, 0, -1), HOST_OTHER);
   assert.equal(imports.porthole_host_recv(handle, 0, 16), WANT_READ);
 });
 
@@ -197,7 +223,10 @@ test('[abi-13] a handle means something to its own instance only, and nothing on
   for (const handle of [foreign, 0, -1, 0x7fffffff]) {
     assert.equal(two.porthole_host_send(handle, 0, 1), HOST_BAD_HANDLE);
     assert.equal(two.porthole_host_recv(handle, 0, 1), HOST_BAD_HANDLE);
-    assert.equal(two.porthole_host_wait(handle, 3, 0), HOST_BAD_HANDLE);
+    assert.equal(two.porthole_host_send_head(handle, 0, 1), HOST_BAD_HANDLE);
+    two.host.bytes.writeInt32LE(handle, 16);
+    assert.equal(two.porthole_host_wait(16, 1, 0), HOST_BAD_HANDLE);
+    assert.equal(two.porthole_host_info(handle, 1, 16, 100), 0);
     assert.equal(two.porthole_host_start_tls(handle, 0, 1, 0), HOST_BAD_HANDLE);
     two.porthole_host_close(handle);
   }
@@ -208,12 +237,46 @@ test('[abi-13] a handle means something to its own instance only, and nothing on
   assert.equal(one.porthole_host_recv(one.handle, 0, 16), WANT_READ);
 });
 
+test('a wait tells of each connection in its list what is ready, and leaves the list when a handle is bad', () => {
+  const { host, handle, peer, porthole_host_wait: wait } = hosted();
+  const other = host.add(new Transport(new MemoryPeer([Buffer.from('x')]), false));
+  const list = (...words) => words.forEach((word, index) => host.bytes.writeInt32LE(word, 16 + 4 * index));
+  const words = (count) => Array.from({ length: count }, (_, index) => host.bytes.readInt32LE(16 + 4 * index));
+  list(handle, READABLE, other, READABLE | WRITABLE);
+  assert.equal(wait(16, 2, -1), 1);
+  assert.deepEqual(words(4), [handle, 0, other, WRITABLE]);
+  list(handle, WRITABLE, 0x7fffffff, READABLE);
+  assert.equal(wait(16, 2, 0), HOST_BAD_HANDLE);
+  assert.deepEqual(words(4), [handle, WRITABLE, 0x7fffffff, READABLE]);
+  assert.equal(wait(0, 0, 10), 0);
+  for (const [pointer, count] of [[SIZE, 1], [SIZE - 4, 1], [0, SIZE], [-8, 1], [8, 0xffffffff]]) {
+    assert.equal(wait(pointer, count, 0), HOST_OTHER, `${pointer} ${count}`);
+  }
+  assert.equal(peer.received, '');
+});
+
+test('the clock of a host never goes back', () => {
+  const { porthole_host_now: now } = hosted();
+  const first = now();
+  assert.ok(now() >= first);
+});
+
+test('a flag that the host does not know, and an address of the other family, are no connection', () => {
+  const { host, porthole_host_open: open, porthole_host_info: info } = hosted();
+  host.bytes.latin1Write('127.0.0.1', 0);
+  assert.equal(open(0, 9, 80, 8, -1), HOST_UNSUPPORTED);
+  assert.equal(open(0, 9, 80, OPEN_IPV6, -1), HOST_NOT_FOUND);
+  const length = info(0, 0, 32, 400);
+  assert.equal(host.bytes.latin1Slice(32, 32 + length), '127.0.0.1 is no address of IPv6');
+  assert.equal(info(0, 0, 32, 4), 4);
+});
+
 test('[abi-15] nothing is allocated, so that no allocation can fail: the module has no such function', () => {
   const names = [...WebAssembly.Module.exports(module), ...WebAssembly.Module.imports(module)].map(({ name }) => name);
   assert.ok(names.length > 30);
   // Emscripten adds stackAlloc, of the stack.
   assert.deepEqual(names.filter((name) => /alloc|free|sbrk|grow/i.test(name) && name !== 'stackAlloc'), []);
-  const guest = instantiate({ porthole_host_send: send });
+  const guest = instantiate({ porthole_host_send: send, porthole_host_send_head: send });
   const conn = guest.connect();
   const size = guest.exports.memory.buffer.byteLength;
   for (let i = 0; i < 1000; i++) {
@@ -235,9 +298,9 @@ function guestOf(host) {
   return {
     ...guest,
     conn,
-    open(name, port, timeout) {
+    open(name, port, timeout, flags = 0) {
       guest.bytes().latin1Write(name, text);
-      return guest.exports.porthole_flat_open(conn, text, name.length, port, timeout);
+      return guest.exports.porthole_flat_open(conn, text, name.length, port, flags, timeout);
     },
     startTls(name) {
       guest.bytes().latin1Write(name, text);
@@ -267,6 +330,37 @@ test('a guest speaks TLS by porthole_host_start_tls, verified as the host says',
       assert.equal(guest.open('localhost', server.address().port, 5000), 0);
       assert.equal(await guest.until(() => guest.startTls('localhost')), expected);
       if (expected === 0) {
+        assert.equal(guest.request(guest.conn), 0);
+        assert.equal(guest.exports.porthole_conn_flush(guest.conn), 0);
+        assert.ok((await guest.until(() => guest.exports.porthole_conn_receive(guest.conn))) > 0);
+        assert.equal(guest.word(guest.conn, VIEW_STATUS), 200);
+      }
+      guest.exports.porthole_conn_close(guest.conn);
+    }
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test('a connection that is opened for TLS is dialled as TLS, for the name that was opened only', { skip: noOpenssl }, async () => {
+  const { ca, good } = certificates();
+  const server = https.createServer({ cert: readFileSync(good.cert), key: readFileSync(good.key) }, (_, response) => response.end('hello'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  try {
+    for (const [settings, expected] of [[{ ca: readFileSync(ca) }, 0], [{}, HOST_TLS_VERIFY]]) {
+      const host = new Host();
+      host.secured = { settings, onsession: () => {} };
+      const guest = guestOf(host);
+      const info = (what) => host.bytes.latin1Slice(16, 16 + host.imports.porthole_host_info(1, what, 16, 100));
+      assert.equal(guest.open('localhost', port, 5000, OPEN_TLS | OPEN_IPV4), 0);
+      host.bytes.latin1Write('localhorst', 16);
+      assert.equal(host.imports.porthole_host_start_tls(1, 16, 10, 1), HOST_OTHER);
+      assert.equal(await guest.until(() => guest.startTls('localhost')), expected);
+      if (expected === 0) {
+        assert.deepEqual([info(INFO_PEER), info(INFO_TLS), info(INFO_ALPN)], [`127.0.0.1:${port}`, 'TLSv1.3', 'http/1.1']);
         assert.equal(guest.request(guest.conn), 0);
         assert.equal(guest.exports.porthole_conn_flush(guest.conn), 0);
         assert.ok((await guest.until(() => guest.exports.porthole_conn_receive(guest.conn))) > 0);

@@ -15,10 +15,11 @@
  *
  * @param host       ASCII name or address
  * @param port       0 to 65535
- * @param timeout_ms limit in milliseconds, negative for none
+ * @param flags      PORTHOLE_OPEN_* of host.h: with PORTHOLE_OPEN_TLS, porthole_conn_start_tls has to follow at once
+ * @param timeout_ms limit for looking up and connecting in milliseconds, negative for the host's own
  * @returns 0; PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT; a PORTHOLE_HOST_* code
  */
-int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t port, int32_t timeout_ms);
+int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t port, uint32_t flags, int32_t timeout_ms);
 
 /**
  * Uses a transport that is open already.
@@ -26,6 +27,9 @@ int32_t porthole_conn_open(porthole_conn *conn, porthole_span host, uint32_t por
  * @param handle the host's handle
  */
 void porthole_conn_attach(porthole_conn *conn, int32_t handle);
+
+/** @returns the host's handle of the transport, for a caller that waits for several; 0 when there is none */
+int32_t porthole_conn_handle(const porthole_conn *conn);
 
 /**
  * Speaks TLS from here on: right after the transport was opened, or inside a tunnel. What the peer sent before in clear
@@ -48,6 +52,48 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_
  *                   PORTHOLE_WANT_WRITE instead of waiting
  */
 void porthole_conn_set_timeout(porthole_conn *conn, int32_t timeout_ms);
+
+/**
+ * Sets when all that this connection does has to be over, whatever the timeouts are: from then on every call into the host
+ * is PORTHOLE_HOST_TIMED_OUT, also where bytes still come now and then. It is told by the host's clock, and stays when the
+ * connection is closed: what opens it again has the same deadline.
+ *
+ * @param timeout_ms milliseconds from now; negative for no deadline, as in the beginning
+ */
+void porthole_conn_set_deadline(porthole_conn *conn, int32_t timeout_ms);
+
+/**
+ * Waits until the transport is ready, but not beyond the deadline. That it is readable does not promise that there are bytes.
+ *
+ * @param interest   PORTHOLE_READABLE, PORTHOLE_WRITABLE or both
+ * @param timeout_ms how long in milliseconds; negative: without end; 0 only looks
+ * @returns the ready ones, 0 when the time is up or the host can't wait; PORTHOLE_NOT_CONNECTED; an error of the host, after
+ *          which the connection is as it was
+ */
+int32_t porthole_conn_wait(porthole_conn *conn, uint32_t interest, int32_t timeout_ms);
+
+/**
+ * After a head with Expect: 100-continue: sends it, and waits for what the peer says before the body goes out (RFC 9110
+ * section 10.1.1).
+ *
+ * @param timeout_ms how long in milliseconds; negative: without end
+ * @returns 1 when it is known whether the body is wanted (view.upload tells), or nothing is waited for; 0 when the time is up:
+ *          the body is sent without an answer; PORTHOLE_WANT_READ from a host that can't wait: call again with the same time,
+ *          which is counted on; PORTHOLE_WANT_WRITE; an error
+ */
+int32_t porthole_conn_wait_continue(porthole_conn *conn, int32_t timeout_ms);
+
+/**
+ * The host's own words for what failed last on the transport, or in porthole_conn_open: ask before it is closed.
+ *
+ * @param buffer   receives one line without control characters, not terminated
+ * @param capacity room there: more than PORTHOLE_INFO_MOST bytes are not used
+ * @returns how many bytes; 0 when there is nothing to say
+ */
+size_t porthole_conn_host_text(porthole_conn *conn, char *buffer, size_t capacity);
+
+/** The same for what is known of the transport. @param what PORTHOLE_INFO_* @returns how many bytes; 0 for nothing */
+size_t porthole_conn_info(porthole_conn *conn, uint32_t what, char *buffer, size_t capacity);
 
 /** Closes the transport. The connection is Idle, and can be opened again. */
 void porthole_conn_close(porthole_conn *conn);
