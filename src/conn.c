@@ -66,6 +66,23 @@ void porthole_conn_attach(porthole_conn *conn, int32_t handle) {
 
 int32_t porthole_conn_handle(const porthole_conn *conn) { return conn->handle > 0 ? conn->handle : 0; }
 
+void porthole_conn_traffic(const porthole_conn *conn, uint64_t *sent, uint64_t *received) {
+  *sent = conn->sent;
+  *received = conn->received;
+}
+
+void porthole_conn_keep_interim(porthole_conn *conn, uint8_t *memory, size_t size) {
+  if (!conn->in_host) {
+    conn->interims = memory;
+    conn->interims_size = size > INT32_MAX ? INT32_MAX : (uint32_t)size;
+    conn->interims_length = 0;
+  }
+}
+
+porthole_span porthole_conn_interim(const porthole_conn *conn) {
+  return (porthole_span){conn->interims, conn->interims_length};
+}
+
 /* ---- errors ---- */
 
 /** Notes which limit was passed. @returns error */

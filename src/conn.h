@@ -147,14 +147,14 @@ struct porthole_conn {
   /* The response under way. */
   uint8_t due[2]; /* the requests that await a response, the oldest first */
   uint8_t due_count;
-  bool interim;         /* a 1xx was reported and not resumed */
-  bool handed_out;      /* the response under way was accepted */
-  bool status_read;     /* the status line of this head is done */
-  bool empty_line_read; /* … and one empty line was let pass before it */
-  uint32_t line;        /* start of the line being read, from view.raw */
-  uint32_t scan;        /* what lies before was searched for a line end, from view.raw */
-  uint32_t lines;       /* field lines so far, folds included */
-  uint32_t interims;    /* 1xx so far */
+  bool interim;           /* a 1xx was reported and not resumed */
+  bool handed_out;        /* the response under way was accepted */
+  bool status_read;       /* the status line of this head is done */
+  bool empty_line_read;   /* … and one empty line was let pass before it */
+  uint32_t line;          /* start of the line being read, from view.raw */
+  uint32_t scan;          /* what lies before was searched for a line end, from view.raw */
+  uint32_t lines;         /* field lines so far, folds included */
+  uint32_t interim_count; /* 1xx so far */
   last_field last_field;
   head_facts framing;
   uint64_t left; /* of the body or of the chunk */
@@ -182,6 +182,10 @@ struct porthole_conn {
   uint32_t asked;      /* … and where a head that is complete ends */
   int32_t send_error;  /* sending failed: nothing more goes out, but what came before can be read */
 
+  /* Bytes that the host has taken, and given. */
+  uint64_t sent;
+  uint64_t received;
+
   /* What stays when the connection is closed: all that is before is forgotten. */
   uint8_t *tx;
   uint8_t *rx;
@@ -189,9 +193,12 @@ struct porthole_conn {
   uint32_t rx_size;
   uint64_t limits[PORTHOLE_LIMITS];
   int32_t timeout_ms; /* of each call into the host */
-  uint32_t deadline;  /* when all of them end, by the host's clock … */
-  bool has_deadline;  /* … if there is such a time … */
-  bool late;          /* … and it has passed */
+  uint8_t *interims;  /* where interim responses are kept … */
+  uint32_t interims_size;
+  uint32_t interims_length;
+  uint32_t deadline; /* when all of them end, by the host's clock … */
+  bool has_deadline; /* … if there is such a time … */
+  bool late;         /* … and it has passed */
   uint32_t authority_length;
   uint8_t authority[AUTHORITY_MAX];
 };

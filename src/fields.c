@@ -75,6 +75,19 @@ int32_t porthole_fields_list(porthole_span text, uint32_t *table, size_t capacit
   return (int32_t)count;
 }
 
+int32_t porthole_fields_at(porthole_span text, uint32_t index, porthole_field *field) {
+  text = porthole__given(text);
+  const uint8_t *at = text.data;
+  porthole_field found;
+  while (next_field(&at, text.data + text.length, &found)) {
+    if (index-- == 0) {
+      *field = found;
+      return 1;
+    }
+  }
+  return 0;
+}
+
 int32_t porthole_conn_getheader(const porthole_conn *conn, porthole_span name, porthole_span *value) {
   const porthole_view *view = &conn->view;
   if (!conn->head_kept) {

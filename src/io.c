@@ -84,6 +84,19 @@ void porthole_conn_close(porthole_conn *conn) {
   }
 }
 
+void porthole_conn_hang_up(porthole_conn *conn) {
+  if (conn->in_host) {
+    return;
+  }
+  int32_t handle = conn->handle;
+  conn->handle = 0;
+  conn->pending_length = 0;
+  conn->view.flags |= PORTHOLE_ENDED | PORTHOLE_UNUSABLE;
+  if (handle > 0) {
+    porthole_host_close(handle);
+  }
+}
+
 /**
  * A failure while sending: nothing more goes out. What the peer said before a reset may still be readable; anything else
  * ends the connection.
@@ -178,6 +191,7 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
   if (sent <= 0 || (size_t)sent > length || (head && (size_t)sent < length)) {
     return send_failed(conn, sent < 0 ? host_error(sent) : PORTHOLE_HOST_LIED);
   }
+  conn->sent += (uint32_t)sent;
   return sent;
 }
 
@@ -209,9 +223,20 @@ static int32_t receive(porthole_conn *conn, int32_t timeout_ms) {
   }
   int32_t received = host_receive(conn, offset, length, timeout_ms);
   if (received > 0) {
+    conn->received += (uint32_t)received;
     return porthole_conn_filled(conn, (size_t)received);
   }
   return received == 0 ? porthole_conn_ended(conn) : received;
+}
+
+/** Goes on after an interim response, which is kept where there is room. */
+static int32_t skip_interim(porthole_conn *conn) {
+  const porthole_view *view = &conn->view;
+  if (view->head_length <= conn->interims_size - conn->interims_length) {
+    porthole__copy(conn->interims + conn->interims_length, conn->rx + view->head, view->head_length);
+    conn->interims_length += view->head_length;
+  }
+  return porthole_conn_resume(conn);
 }
 
 /** The peer spoke before it was asked. @returns PORTHOLE_UNSOLICITED */
@@ -349,7 +374,7 @@ static int32_t look(porthole_conn *conn) {
     }
     int32_t events = receive(conn, 0);
     while (events > 0 && (events & PORTHOLE_EVENT_INTERIM)) {
-      events = porthole_conn_resume(conn);
+      events = skip_interim(conn);
     }
     if (events == PORTHOLE_WANT_READ || events == PORTHOLE_WANT_SPACE) {
       return 0;
@@ -475,7 +500,7 @@ int32_t porthole_conn_receive(porthole_conn *conn) {
 /** Receives until the final head is there. @returns 0, or why it isn't */
 static int32_t receive_head(porthole_conn *conn) {
   while (conn->view.phase == PORTHOLE_PHASE_HEAD) {
-    int32_t result = conn->interim ? porthole_conn_resume(conn) : porthole_conn_receive(conn);
+    int32_t result = conn->interim ? skip_interim(conn) : porthole_conn_receive(conn);
     if (result < 0 && conn->view.phase == PORTHOLE_PHASE_HEAD) {
       return result;
     }

@@ -26,7 +26,7 @@ static void begin_response(porthole_conn *conn) {
   conn->head_kept = false;
   conn->trailer_kept = false;
   conn->handed_out = false;
-  conn->interims = 0;
+  conn->interim_count = 0;
   conn->body_seen = 0;
   set_left(conn, 0);
   porthole__head_begin(conn);
@@ -196,7 +196,7 @@ static int32_t advance_head(porthole_conn *conn) {
   }
   take_head(conn);
   if (conn->view.status / 100 == 1 && conn->view.status != 101) {
-    if (++conn->interims > conn->limits[PORTHOLE_LIMIT_INTERIM]) {
+    if (++conn->interim_count > conn->limits[PORTHOLE_LIMIT_INTERIM]) {
       return porthole__over(conn, PORTHOLE_LIMIT_INTERIM, PORTHOLE_TOO_MANY_INTERIM);
     }
     note_interim(conn);
@@ -363,10 +363,10 @@ int32_t porthole_conn_resume(porthole_conn *conn) {
     return conn->view.error;
   }
   if (conn->interim) {
-    uint32_t interims = conn->interims;
+    uint32_t interims = conn->interim_count;
     conn->interim = false;
     begin_response(conn);
-    conn->interims = interims;
+    conn->interim_count = interims;
   }
   return advance(conn);
 }

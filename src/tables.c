@@ -32,6 +32,18 @@ const char *porthole_error_text(int32_t error) {
   }
 }
 
+const char *porthole_error_class(int32_t error) {
+  switch (error) {
+#define X(name, number, class, code, text)                                                                             \
+  case number:                                                                                                         \
+    return class;
+#include "porthole/errors.def"
+#undef X
+  default:
+    return NULL;
+  }
+}
+
 size_t porthole_conn_error_text(const porthole_conn *conn, int32_t error, char *buffer, size_t size) {
   const char *text = porthole_error_text(error);
   size_t length = 0;

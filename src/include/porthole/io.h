@@ -99,6 +99,32 @@ size_t porthole_conn_info(porthole_conn *conn, uint32_t what, char *buffer, size
 void porthole_conn_close(porthole_conn *conn);
 
 /**
+ * Closes the transport, and leaves what is known as it is: the response with its head, and the body bytes at hand. Nothing
+ * more comes or goes; porthole_conn_open begins anew.
+ */
+void porthole_conn_hang_up(porthole_conn *conn);
+
+/**
+ * Counts the bytes that the host has taken and given since the transport was opened: those inside of TLS, where there is TLS.
+ *
+ * @param sent     receives how many were sent
+ * @param received receives how many were received
+ */
+void porthole_conn_traffic(const porthole_conn *conn, uint64_t *sent, uint64_t *received);
+
+/**
+ * Keeps the heads of interim responses that level 1 skips, one after the other as they came, each with its empty line. One that
+ * doesn't fit is left out. It stays when the connection is closed; to be called again to begin with empty memory.
+ *
+ * @param memory where they go; NULL with size 0, as in the beginning, keeps none
+ * @param size   room there
+ */
+void porthole_conn_keep_interim(porthole_conn *conn, uint8_t *memory, size_t size);
+
+/** @returns what was kept so far */
+porthole_span porthole_conn_interim(const porthole_conn *conn);
+
+/**
  * Sends what is staged. Before a request the host is asked whether the peer has said something already: that is the answer
  * to nothing, PORTHOLE_UNSOLICITED.
  *

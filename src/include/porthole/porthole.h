@@ -215,7 +215,15 @@ const char *porthole_status_phrase(uint32_t status);
 const char *porthole_error_text(int32_t error);
 
 /**
- * The same with the limit filled in that the connection passed.
+ * The class that Python's http.client, or JavaScript, has for an error.
+ *
+ * @param error a code of errors.def
+ * @returns a terminated string, empty for PORTHOLE_WANT_*; or NULL for another number
+ */
+const char *porthole_error_class(int32_t error);
+
+/**
+ * A text as porthole_error_text with the limit filled in that the connection passed.
  *
  * @param error  a code of errors.def
  * @param buffer receives the text, cut to what fits, and a terminator; untouched when size is 0
@@ -547,6 +555,16 @@ int32_t porthole_conn_finish(porthole_conn *conn);
  * @returns how many fields there are (also when the table is too small)
  */
 int32_t porthole_fields_list(porthole_span text, uint32_t *table, size_t capacity);
+
+/**
+ * Gives one of them.
+ *
+ * @param text  as for porthole_fields_list
+ * @param index which, from 0
+ * @param field receives its name, and its value without white space around it
+ * @returns 1, or 0 when there are not so many
+ */
+int32_t porthole_fields_at(porthole_span text, uint32_t index, porthole_field *field);
 
 /**
  * Splits a value with parameters, such as that of Content-Type (RFC 9110 section 5.6.6): `a/b; c=d; e="f; g"`.
