@@ -223,7 +223,7 @@ static int32_t receive(porthole_conn *conn, int32_t timeout_ms) {
   }
   int32_t received = host_receive(conn, offset, length, timeout_ms);
   if (received > 0) {
-    conn->received += (uint32_t)received;
+    conn->received += (uint32_t)received <= length ? (uint32_t)received : 0;
     return porthole_conn_filled(conn, (size_t)received);
   }
   return received == 0 ? porthole_conn_ended(conn) : received;

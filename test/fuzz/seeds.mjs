@@ -58,5 +58,18 @@ function order() {
   write('fuzz_order', 'own-chunks-cut', [own, drain, [9, 1], answer(0), get]);
 }
 
+/** A client's session: requests, in one call and in pieces, and their responses. See `call` in fuzz_client.c. */
+function client() {
+  const answered = [[8, 0], [127, 0], [10, 32]];
+  for (let kind = 0; kind < 256; kind += 16) {
+    write('fuzz_client', `get-${kind}`, [[kind], [0, 0, 0, 0], ...answered, [0, 10], ...answered]);
+    write('fuzz_client', `post-${kind}`, [[kind], [1, 7, 0, 130, 1, 0, 0], ...answered]);
+    write('fuzz_client', `pieces-${kind}`, [[kind], [2, 7, 0, 0], [3, 90, 5, 200, 1], [3, 90, 0], [4, 0], ...answered]);
+    write('fuzz_client', `steps-${kind}`, [[kind], [5, 2, 0, 0], [6, 0], [7, 1, 0, 0], ...answered]);
+    write('fuzz_client', `tunnel-${kind}`, [[kind], [14, 0], [13, 0, 0, 8, 8], [0, 0, 0, 0], ...answered]);
+  }
+}
+
+client();
 order();
 for (const entry of hostile) (entry.kind === 'response' ? response : request)(entry);
