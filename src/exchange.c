@@ -104,7 +104,7 @@ static int32_t send_head(porthole_client *client, const order *what) {
 }
 
 /** Sends a body that is at hand, and its end. @returns 0, PORTHOLE_WANT_* or an error */
-static int32_t send_body(porthole_client *client, const void *body, size_t length) {
+static int32_t send_given(porthole_client *client, const void *body, size_t length) {
   int32_t result = 0;
   while (result == 0 && client->stage == STAGE_BODY && client->done < length) {
     int32_t sent = porthole_conn_send(client->conn, (const uint8_t *)body + client->done, length - client->done);
@@ -139,7 +139,7 @@ int32_t porthole_client_request(porthole_client *client, const char *method, con
     return result;
   }
   result = send_head(client, &what);
-  return porthole__client_over(client, result != 0 ? result : send_body(client, body, (size_t)what.length));
+  return porthole__client_over(client, result != 0 ? result : send_given(client, body, (size_t)what.length));
 }
 
 int32_t porthole_client_begin(porthole_client *client, const char *method, const char *url, uint64_t length,
@@ -208,7 +208,7 @@ int32_t porthole_client_endheaders(porthole_client *client, const void *body, si
     return PORTHOLE_CANNOT_SEND_HEADER;
   }
   int32_t result = porthole_conn_flush(client->conn);
-  return porthole__client_over(client, result != 0 ? result : send_body(client, body, body != NULL ? length : 0));
+  return porthole__client_over(client, result != 0 ? result : send_given(client, body, body != NULL ? length : 0));
 }
 
 /* ---- responses ---- */

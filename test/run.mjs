@@ -21,6 +21,8 @@ const NEEDS = [
   { command: 'clang', package: 'clang', use: 'test/hosts and test/fuzz' },
   { runtime: 'libclang_rt.fuzzer', package: 'libclang-rt-dev', use: 'test/fuzz' },
   { command: 'wasm-ld', package: 'lld', use: 'test/hosts' },
+  { command: 'llvm-ar', package: 'llvm', use: 'test/hosts' },
+  { command: 'c++', package: 'g++', use: 'test/hosts' },
   { command: 'python3', package: 'python3', use: 'test/hosts and test/parity' },
   { python: 'ensurepip', package: 'python3-venv', use: 'test/hosts' },
   { command: 'nginx', package: 'nginx-light', use: 'test/servers' },

@@ -9,9 +9,9 @@ const LINE = 400; // bytes of a literal
 
 /** A string of ISO-8859-1 as C literals. */
 function literal(text) {
-  const escape = (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;
-  const parts = text.match(new RegExp(`[^]{1,${LINE}}`, 'g')) ?? [''];
-  return parts.map((part) => `"${part.replace(/[^ !#-;=>@-[\]-~]/g, escape)}"`).join('\n');
+  const octal = (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;
+  const parts = text.match(new RegExp(`[\\s\\S]{1,${LINE}}`, 'g')) ?? [''];
+  return parts.map((part) => `"${part.replace(/[^ !#-;=>@-[\]-~]/g, octal)}"`).join('\n');
 }
 
 function row({ id, request, bytes: pieces, close, expect }) {
