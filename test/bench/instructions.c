@@ -98,9 +98,8 @@ static int32_t stage_request(porthole_conn *conn) {
       {span_of("Authorization"), span_of("Bearer 0123456789abcdef0123456789abcdef")},
       {span_of("X-Request-Id"), span_of("3f2c1f8e-6f1b-4f0e-9f43-0d8f4f1a2b3c")},
   };
-  const char *url = "/api/v1/repositories/porthole/issues?state=open&page=2";
-  return porthole_conn_request(conn, bytes_of("GET"), 3, bytes_of(url), strlen(url), fields, 5, PORTHOLE_BODY_NONE, 0,
-                               0, 0);
+  porthole_span url = span_of("/api/v1/repositories/porthole/issues?state=open&page=2");
+  return porthole_conn_request(conn, span_of("GET"), url, fields, 5, PORTHOLE_BODY_NONE, 0, 0);
 }
 
 COUNTED int32_t counted_request(porthole_conn *conn);
@@ -141,7 +140,7 @@ static void run_porthole(bool responses, uint64_t expected, int count) {
   for (int i = 0; i < count; i++) {
     if (i == 0 || !responses) {
       porthole_conn_init(conn, tx, sizeof tx, rx, sizeof rx);
-      expect(porthole_conn_set_authority(conn, bytes_of("api.example.org"), 15, 80, 80), "set_authority");
+      expect(porthole_conn_set_authority(conn, span_of("api.example.org"), 80, 80), "set_authority");
     }
     expect(responses ? stage_request(conn) : counted_request(conn), "request");
     take_request(conn, view);
