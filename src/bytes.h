@@ -38,7 +38,7 @@ bool porthole__next_item(porthole_span *list, porthole_span *item);
 bool porthole__decimal(porthole_span text, uint64_t *value);
 uint32_t porthole__hex(uint8_t digit);
 size_t porthole__write_decimal(uint8_t digits[20], uint64_t number);
-field_name porthole__field(porthole_span name, uint8_t uses);
+field_name porthole__field(porthole_span name, uint8_t use);
 
 /** SP or HTAB (RFC 9110 section 5.6.3). */
 static inline bool porthole__is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }

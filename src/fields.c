@@ -4,20 +4,35 @@
  */
 #include "conn.h"
 
-/* How long the names of each use are: bit n for a name of n bytes. Nearly all fields of a head are let pass by that. */
-enum {
-#define X(name, text, uses) LENGTH_##name = 1 << (sizeof(text) - 1), USES_##name = (uses),
-#include "fields.def"
-#undef X
-};
-static const uint32_t lengths_that_frame = 0
-#define X(name, text, uses) | ((USES_##name & FRAMES) ? (uint32_t)LENGTH_##name : 0)
-#include "fields.def"
-#undef X
-    ;
+/* What names of a use look like: bit n of `lengths` for those of n bytes, and of `letters` for those that begin so. */
+typedef struct shape {
+  uint32_t lengths;
+  uint32_t letters;
+} shape;
 
-/** @returns which field this is, if it is one with these uses; else FIELD_OTHER */
-field_name porthole__field(porthole_span name, uint8_t uses) {
+#define X(name, text, uses)                                                                                            \
+  _Static_assert(sizeof(text) - 1 < 32 && (uses) < 8, "the length of " text " has a bit, and so have its uses");
+#include "fields.def"
+#undef X
+
+/** The shape of the names with a use. It is made once, by the compiler. */
+static inline shape shape_of(uint8_t use) {
+  shape of = {0, 0};
+#define X(name, text, uses)                                                                                            \
+  of.lengths |= ((uses)&use) != 0 ? 1U << (sizeof(text) - 1) : 0;                                                      \
+  of.letters |= ((uses)&use) != 0 ? 1U << ((text)[0] & 31) : 0;
+#include "fields.def"
+#undef X
+  return of;
+}
+
+/** Can this be a name of such a shape? Nearly all fields are let pass by that. */
+static inline bool has_shape(porthole_span name, shape of) {
+  return name.length < 32 && (of.lengths >> name.length & 1) && (of.letters >> (name.data[0] & 31) & 1);
+}
+
+/** @returns which field this is, if it is one with this use; else FIELD_OTHER */
+field_name porthole__field(porthole_span name, uint8_t use) {
   static const struct {
     porthole_span text;
     uint8_t uses;
@@ -26,11 +41,11 @@ field_name porthole__field(porthole_span name, uint8_t uses) {
 #include "fields.def"
 #undef X
   };
-  if (uses == FRAMES && (name.length > 31 || !(lengths_that_frame >> name.length & 1))) {
-    return FIELD_OTHER;
-  }
-  for (uint32_t i = 0; i < FIELD_OTHER; i++) {
-    if ((known[i].uses & uses) && porthole__same(name, known[i].text)) {
+  bool possible = use == FRAMES     ? has_shape(name, shape_of(FRAMES))
+                  : use == REQUESTS ? has_shape(name, shape_of(REQUESTS))
+                                    : has_shape(name, shape_of(FORBIDDEN));
+  for (uint32_t i = 0; possible && i < FIELD_OTHER; i++) {
+    if (known[i].text.length == name.length && (known[i].uses & use) && porthole__same(name, known[i].text)) {
       return (field_name)i;
     }
   }
