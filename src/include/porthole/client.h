@@ -134,7 +134,8 @@ void porthole_client_keep_interim(porthole_client *client, void *memory, size_t 
 /**
  * connect(): look-up, TCP, tunnel, TLS. Implied by a request.
  *
- * @returns 0, also when it is connected; PORTHOLE_WANT_*; PORTHOLE_TUNNEL_REFUSED, with the proxy's answer as response;
+ * @returns 0, also when it is connected; PORTHOLE_WANT_*; PORTHOLE_TUNNEL_REFUSED: status, reason and headers are then those
+ *          of the proxy's answer, and the connection is closed;
  *          PORTHOLE_EMPTY_HOST, _BAD_HOST, _BAD_PORT, _HOST_NEEDS_BRACKETS; an error
  */
 int32_t porthole_client_connect(porthole_client *client);
