@@ -186,7 +186,7 @@ export class Transport {
   static connect(options, secured = undefined) {
     const transport = new Transport(undefined, true);
     const onread = { buffer: () => transport.#nextBuffer(), callback: (length) => transport.#read(length) };
-    const all = { allowHalfOpen: true, noDelay: true, ...options, onread };
+    const all = { __proto__: null, allowHalfOpen: true, noDelay: true, ...options, onread };
     if (secured === undefined) {
       transport.#plain = true;
       transport.#adopt(net.connect(all));
@@ -254,7 +254,8 @@ export class Transport {
    * verified is the one that was asked for, also where the socket is connected to an address or a path.
    */
   #connectTls(options, name, http1) {
-    const { settings, onsession } = this.secured;
+    const { onsession } = this.secured;
+    const settings = { __proto__: null, ...this.secured.settings }; // nothing that somebody gave all objects
     const { servername, ALPNProtocols, checkServerIdentity, pskCallback } = settings;
     const wanted = servername || name;
     let socket;

@@ -417,7 +417,10 @@ export function checkContext(value, name) {
 export function settingsOf(context) {
   if (isOwn(context)) return settingsOfContext(context);
   const options = isContext(context) ? foreignOptions(context, 'context') : context;
-  return { ...options, rejectUnauthorized: options.rejectUnauthorized !== false };
+  // Without a prototype: what somebody gave all objects says nothing of how TLS is spoken.
+  const settings = { __proto__: null, ...options };
+  settings.rejectUnauthorized = settings.rejectUnauthorized !== false;
+  return settings;
 }
 
 /** @param {SSLContext | object} context @returns {boolean} does it verify certificates? */

@@ -7,7 +7,7 @@ import { HTTPConnection } from './connection.js';
 import { HTTPS_PORT } from './constants.js';
 import { argumentError } from '../errors.js';
 import { SECURED } from './link.js';
-import { optionsOf, TAKES } from '../request/options.js';
+import { meant, OPTIONS, optionsOf, TAKES } from '../request/options.js';
 import {
   anyIdentity,
   checkContext,
@@ -43,7 +43,8 @@ export class HTTPSConnection extends HTTPConnection {
    */
   constructor(host, port = null, options = undefined) {
     super(host, port, options);
-    const { context, key_file = null, cert_file = null, check_hostname = null } = optionsOf(port, options);
+    const given = meant(optionsOf(port, options), OPTIONS.HTTPSConnection);
+    const { context, key_file = null, cert_file = null, check_hostname = null } = given;
     this.#context = checkContext(context, 'context');
     this.#checkHostname = check_hostname === undefined ? null : check_hostname;
     const deprecated = Object.entries({ key_file, cert_file, check_hostname }).filter(([, value]) => value !== null);

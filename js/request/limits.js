@@ -4,7 +4,7 @@
 
 import { DEFAULT_LIMITS } from '../../bindings/generated/limits.js';
 import { argumentError, kindOf } from '../errors.js';
-import { checkNames } from './options.js';
+import { checkNames, meant } from './options.js';
 
 const LIMIT_MAX = 16 * 1024 * 1024; // of all but the body's: what fits into memory
 
@@ -17,8 +17,9 @@ export function checkLimits(limits) {
   if (limits === null || limits === undefined || limits === DEFAULT_LIMITS) return DEFAULT_LIMITS;
   checkNames('limit', limits, DEFAULT_LIMITS, 'limits');
   const checked = { __proto__: null, ...DEFAULT_LIMITS };
-  for (const name in DEFAULT_LIMITS) {
-    const value = limits[name];
+  const given = meant(limits, DEFAULT_LIMITS);
+  for (const name of Object.keys(DEFAULT_LIMITS)) {
+    const value = given[name];
     if (value === undefined || value === null) continue;
     checked[name] = checkLimit(name, value);
   }

@@ -186,8 +186,29 @@ export function checkNames(kind, options, allowed, what) {
   }
 }
 
+/** Is a member an object's own, or that of a class of its own? */
+function isMember(object, name) {
+  for (let one = object; one !== null && one !== Object.prototype; one = Object.getPrototypeOf(one)) {
+    if (Object.hasOwn(one, name)) return true;
+  }
+  return false;
+}
+
+/**
+ * Options less what was written to Object.prototype: nobody meant that for them, and it could turn verification off.
+ *
+ * @param {object} options @param {Readonly<Record<string, unknown>>} allowed
+ * @returns {any}
+ */
+export function meant(options, allowed) {
+  const names = Object.keys(allowed);
+  if (!names.some((name) => name in Object.prototype)) return options;
+  const members = names.filter((name) => isMember(options, name)).map((name) => [name, options[name]]);
+  return Object.assign(Object.create(null), Object.fromEntries(members));
+}
+
 /** Stands for no options, where an object is wanted: costs no check. */
-export const NO_OPTIONS = Object.freeze({});
+export const NO_OPTIONS = Object.freeze({ __proto__: null });
 
 /**
  * The options of a constructor or a method, checked.
@@ -204,7 +225,7 @@ export function checkOptions(what, options, allowed = OPTIONS[what]) {
     throw argumentError(`the options of ${what} must be an object, not ${kindOf(options)}`, 'ERR_INVALID_ARG_TYPE');
   }
   checkNames('option', options, allowed, what);
-  return options;
+  return meant(options, allowed);
 }
 
 /** Says of a class which options its constructor takes: a name in `OPTIONS`. @private */
@@ -315,9 +336,10 @@ export function checkSeconds(name, value) {
 export function checkTimeouts(value) {
   if (value === null || value === undefined) return NO_OPTIONS;
   checkNames('timeout', value, TIMEOUTS, 'timeouts');
-  const checked = {};
-  for (const name in TIMEOUTS) {
-    if (value[name] !== undefined) checked[name] = checkSeconds(`timeouts.${name}`, value[name]);
+  const given = meant(value, TIMEOUTS);
+  const checked = { __proto__: null };
+  for (const name of Object.keys(TIMEOUTS)) {
+    if (given[name] !== undefined) checked[name] = checkSeconds(`timeouts.${name}`, given[name]);
   }
   return Object.freeze(checked);
 }
