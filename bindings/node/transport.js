@@ -88,6 +88,16 @@ function verdictOf(verdict) {
 }
 
 /**
+ * A stream that was read by listeners goes on flowing without them, and loses what it gives, and one that was paused stays
+ * so for the next listener: makes it one that nobody has begun to read. That a listener for "readable" goes does it.
+ */
+function keepForNextReader(socket) {
+  const never = () => {};
+  socket.on('readable', never);
+  socket.off('readable', never);
+}
+
+/**
  * @typedef {object} Secured
  * @property {import('node:tls').ConnectionOptions} settings
  * @property {(session: Buffer) => void} onsession told of each session that can be resumed
@@ -319,9 +329,12 @@ export class Transport {
   release(freed) {
     this.rest(false);
     const socket = this.#leave();
-    for (const bytes of this.#queue.splice(0)) {
-      if (this.#own) socket.push(bytes);
-      else socket.unshift(bytes);
+    const queue = this.#queue.splice(0);
+    if (this.#own) {
+      for (const bytes of queue) socket.push(bytes);
+    } else {
+      for (const bytes of queue.reverse()) socket.unshift(bytes);
+      keepForNextReader(socket);
     }
     this.passing = true;
     if (!this.#own || this.#handedKind === 'spare' || socket.destroyed) {
