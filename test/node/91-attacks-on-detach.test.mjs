@@ -74,3 +74,15 @@ describe("what a caller's own Duplex gives after it was detached", () => {
     });
   }
 });
+
+for (const whose of ['connection', 'response']) {
+  test(`the response of a 101 has an empty body, also after detach() of the ${whose}`, async () => {
+    const conn = new HTTPConnection('www.example.org', { create_connection: () => answering([SWITCH]) });
+    await conn.request('GET', '/', null, { Connection: 'Upgrade', Upgrade: 'x' });
+    const response = await conn.getresponse();
+    const { socket } = whose === 'connection' ? conn.detach() : response.detach();
+    assert.equal(await response.text(), '');
+    assert.equal(response.closed, true);
+    socket.destroy();
+  });
+}
