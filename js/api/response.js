@@ -398,9 +398,9 @@ export class HTTPResponse {
           'and no body that is being sent',
       );
     }
-    const inflow = this.#inflow;
+    const bodiless = channel.phase === PHASE_TUNNEL;
     const given = this.#source.requests.detachResponse(channel);
-    inflow.forsake(new NotConnected('the socket was given away'));
+    this.#inflow.forsake(bodiless ? null : new NotConnected('the socket was given away'));
     return given;
   }
 
