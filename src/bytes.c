@@ -101,15 +101,27 @@ void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length) {
   __builtin_memmove(to, from, length);
 }
 
+#ifdef VECTORS
+/**
+ * Where the vector after this one is. The last one is the last 16 bytes: it looks at some a second time, in which there was
+ * nothing.
+ */
+static inline const uint8_t *next_vector(const uint8_t *from, const uint8_t *end) {
+  return end - from >= 32 || end - from == 16 ? from + 16 : end - 16;
+}
+#endif
+
 /** The first `byte` in [from, end), or end. */
 const uint8_t *porthole__find(const uint8_t *from, const uint8_t *end, uint8_t byte) {
 #ifdef VECTORS
-  while (end - from >= 16) {
-    uint32_t mask = mask_of(load(from), byte);
-    if (mask != 0) {
-      return from + __builtin_ctz(mask);
+  if (end - from >= 16) {
+    for (; from < end; from = next_vector(from, end)) {
+      uint32_t mask = mask_of(load(from), byte);
+      if (mask != 0) {
+        return from + __builtin_ctz(mask);
+      }
     }
-    from += 16;
+    return end;
   }
 #endif
   while (from < end && *from != byte) {
@@ -121,12 +133,14 @@ const uint8_t *porthole__find(const uint8_t *from, const uint8_t *end, uint8_t b
 /** The first control character but HTAB in [from, end), or end. */
 const uint8_t *porthole__find_control(const uint8_t *from, const uint8_t *end) {
 #ifdef VECTORS
-  while (end - from >= 16) {
-    uint32_t mask = mask_of_control(load(from));
-    if (mask != 0) {
-      return from + __builtin_ctz(mask);
+  if (end - from >= 16) {
+    for (; from < end; from = next_vector(from, end)) {
+      uint32_t mask = mask_of_control(load(from));
+      if (mask != 0) {
+        return from + __builtin_ctz(mask);
+      }
     }
-    from += 16;
+    return end;
   }
 #endif
   while (from < end && (*from >= 0x20 || *from == '\t') && *from != 0x7F) {
