@@ -74,13 +74,6 @@ const uint8_t porthole__class[256] = {
 #undef DIGIT
 #undef HEXA
 
-/** Copies between ranges that do not overlap. */
-void porthole__copy(uint8_t *to, const uint8_t *from, size_t length) {
-  if (length > 0) {
-    __builtin_memcpy(to, from, length);
-  }
-}
-
 /** Moves bytes to a lower address; the ranges can overlap. */
 void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length) {
   if (to == from) {
@@ -216,11 +209,6 @@ bool porthole__decimal(porthole_span text, uint64_t *value) {
   }
   *value = sum;
   return true;
-}
-
-/** The value of a hexadecimal digit. */
-uint32_t porthole__hex(uint8_t digit) {
-  return digit <= '9' ? (uint32_t)(digit - '0') : (uint32_t)((digit | 0x20) - 'a' + 10);
 }
 
 /** Writes a number at the end of `digits`. @returns where it begins there */

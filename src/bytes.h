@@ -27,7 +27,6 @@ typedef enum field_name {
 /* What a field matters for: see fields.def. */
 enum { FRAMES = 1, REQUESTS = 2, FORBIDDEN = 4 };
 
-void porthole__copy(uint8_t *to, const uint8_t *from, size_t length);
 void porthole__move_down(uint8_t *to, const uint8_t *from, size_t length);
 const uint8_t *porthole__find(const uint8_t *from, const uint8_t *end, uint8_t byte);
 const uint8_t *porthole__find_control(const uint8_t *from, const uint8_t *end);
@@ -36,12 +35,23 @@ bool porthole__same(porthole_span text, porthole_span name);
 porthole_span porthole__trim(porthole_span text);
 bool porthole__next_item(porthole_span *list, porthole_span *item);
 bool porthole__decimal(porthole_span text, uint64_t *value);
-uint32_t porthole__hex(uint8_t digit);
 size_t porthole__write_decimal(uint8_t digits[20], uint64_t number);
 field_name porthole__field(porthole_span name, uint8_t use);
 
 /** SP or HTAB (RFC 9110 section 5.6.3). */
 static inline bool porthole__is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
+
+/** Copies between ranges that do not overlap. */
+static inline void porthole__copy(uint8_t *to, const uint8_t *from, size_t length) {
+  if (length > 0) {
+    __builtin_memcpy(to, from, length);
+  }
+}
+
+/** The value of a hexadecimal digit. */
+static inline uint32_t porthole__hex(uint8_t digit) {
+  return digit <= '9' ? (uint32_t)(digit - '0') : (uint32_t)((digit | 0x20) - 'a' + 10);
+}
 
 /** The bytes from one place to another. */
 static inline porthole_span porthole__between(const uint8_t *from, const uint8_t *end) {
