@@ -36,7 +36,7 @@ porthole_span porthole__trim(porthole_span text);
 bool porthole__next_item(porthole_span *list, porthole_span *item);
 bool porthole__decimal(porthole_span text, uint64_t *value);
 size_t porthole__write_decimal(uint8_t digits[20], uint64_t number);
-field_name porthole__field(porthole_span name, uint8_t use);
+field_name porthole__field_among(porthole_span name, uint32_t among);
 
 /** SP or HTAB (RFC 9110 section 5.6.3). */
 static inline bool porthole__is_space(uint8_t byte) { return byte == ' ' || byte == '\t'; }
@@ -69,5 +69,41 @@ static inline porthole_span porthole__given(porthole_span text) {
 
 /** Is `text` this word, in any case? */
 #define IS(text, literal) porthole__same((text), LITERAL(literal))
+
+_Static_assert(FIELD_OTHER <= 32, "every field has a bit");
+#define X(name, text, uses) _Static_assert(sizeof(text) - 1 < 32, "the length of " text " has a bit");
+#include "fields.def"
+#undef X
+
+/* The fields with a use (bit n for field n), and what they look like: bit n for those of n bytes, for those that begin so. */
+typedef struct field_set {
+  uint32_t fields;
+  uint32_t lengths;
+  uint32_t letters;
+} field_set;
+
+/** The fields with a use. Made by the compiler: hence it is always inlined, and the use a constant. */
+static inline __attribute__((always_inline)) field_set porthole__fields_with(uint8_t use) {
+  field_set set = {0, 0, 0};
+#define X(name, text, uses)                                                                                            \
+  set.fields |= ((uses)&use) != 0 ? 1U << FIELD_##name : 0;                                                            \
+  set.lengths |= ((uses)&use) != 0 ? 1U << (sizeof(text) - 1) : 0;                                                     \
+  set.letters |= ((uses)&use) != 0 ? 1U << ((text)[0] & 31) : 0;
+#include "fields.def"
+#undef X
+  return set;
+}
+
+/**
+ * Which field is this? Nearly all are let pass by what their names look like.
+ *
+ * @param use a constant
+ * @returns a field with this use, or FIELD_OTHER
+ */
+static inline __attribute__((always_inline)) field_name porthole__field(porthole_span name, uint8_t use) {
+  field_set set = porthole__fields_with(use);
+  bool possible = name.length < 32 && (set.lengths >> name.length & 1) && (set.letters >> (name.data[0] & 31) & 1);
+  return possible ? porthole__field_among(name, set.fields) : FIELD_OTHER;
+}
 
 #endif

@@ -4,49 +4,17 @@
  */
 #include "conn.h"
 
-/* What names of a use look like: bit n of `lengths` for those of n bytes, and of `letters` for those that begin so. */
-typedef struct shape {
-  uint32_t lengths;
-  uint32_t letters;
-} shape;
-
-#define X(name, text, uses)                                                                                            \
-  _Static_assert(sizeof(text) - 1 < 32 && (uses) < 8, "the length of " text " has a bit, and so have its uses");
-#include "fields.def"
-#undef X
-
-/** The shape of the names with a use. It is made once, by the compiler. */
-static inline shape shape_of(uint8_t use) {
-  shape of = {0, 0};
-#define X(name, text, uses)                                                                                            \
-  of.lengths |= ((uses)&use) != 0 ? 1U << (sizeof(text) - 1) : 0;                                                      \
-  of.letters |= ((uses)&use) != 0 ? 1U << ((text)[0] & 31) : 0;
-#include "fields.def"
-#undef X
-  return of;
-}
-
-/** Can this be a name of such a shape? Nearly all fields are let pass by that. */
-static inline bool has_shape(porthole_span name, shape of) {
-  return name.length < 32 && (of.lengths >> name.length & 1) && (of.letters >> (name.data[0] & 31) & 1);
-}
-
-/** @returns which field this is, if it is one with this use; else FIELD_OTHER */
-field_name porthole__field(porthole_span name, uint8_t use) {
-  static const struct {
-    porthole_span text;
-    uint8_t uses;
-  } known[] = {
-#define X(name, text, uses) {{(const uint8_t *)(text), sizeof(text) - 1}, (uses)},
+/** @returns which of these fields this is, bit n of `among` being field n; else FIELD_OTHER */
+field_name porthole__field_among(porthole_span name, uint32_t among) {
+  static const porthole_span known[] = {
+#define X(name, text, uses) {(const uint8_t *)(text), sizeof(text) - 1},
 #include "fields.def"
 #undef X
   };
-  bool possible = use == FRAMES     ? has_shape(name, shape_of(FRAMES))
-                  : use == REQUESTS ? has_shape(name, shape_of(REQUESTS))
-                                    : has_shape(name, shape_of(FORBIDDEN));
-  for (uint32_t i = 0; possible && i < FIELD_OTHER; i++) {
-    if (known[i].text.length == name.length && (known[i].uses & use) && porthole__same(name, known[i].text)) {
-      return (field_name)i;
+  for (; among != 0; among &= among - 1) {
+    uint32_t field = (uint32_t)__builtin_ctz(among);
+    if (known[field].length == name.length && porthole__same(name, known[field])) {
+      return (field_name)field;
     }
   }
   return FIELD_OTHER;
