@@ -31,13 +31,28 @@ bool porthole__stage_decimal(porthole_conn *conn, uint64_t number) {
   return porthole__stage(conn, porthole__between(digits + at, digits + sizeof digits));
 }
 
-/** Stages "name: value" with continuation lines for further values, unchecked. */
+/** Puts bytes where room was made for them. @returns where they end */
+static inline uint8_t *put_bytes(uint8_t *to, porthole_span bytes) {
+  porthole__copy(to, bytes.data, bytes.length);
+  return to + bytes.length;
+}
+
+/** Stages "name: value" with continuation lines for further values, unchecked. @returns false when it doesn't fit */
 bool porthole__stage_header(porthole_conn *conn, porthole_span name, const porthole_span *values, size_t count) {
-  bool fits = porthole__stage(conn, name) && STAGE(conn, ": ");
+  uint64_t length = (uint64_t)name.length + sizeof ": \r\n" - 1;
   for (size_t i = 0; i < count; i++) {
-    fits = fits && (i == 0 || STAGE(conn, "\r\n\t")) && porthole__stage(conn, values[i]);
+    length += (uint64_t)values[i].length + (i == 0 ? 0 : sizeof "\r\n\t" - 1);
   }
-  return fits && STAGE(conn, "\r\n");
+  if (length > SIZE_MAX || !porthole__reserve(conn, (size_t)length)) {
+    return false;
+  }
+  uint8_t *to = put_bytes(put_bytes(conn->tx + conn->view.tx_length, name), LITERAL(": "));
+  for (size_t i = 0; i < count; i++) {
+    to = put_bytes(i == 0 ? to : put_bytes(to, LITERAL("\r\n\t")), values[i]);
+  }
+  put_bytes(to, LITERAL("\r\n"));
+  conn->view.tx_length += (uint32_t)length;
+  return true;
 }
 
 /** Looks at every byte of a header. @returns 0 or the error of what is refused */
