@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A host that blocks: the functions of porthole/host.h over the sockets of WASI 0.2, linked into the guest itself. Each
+ * operation is tried, and a poll of its pollable and of a clock waits for the next try. What it promises is in README.md.
+ *
+ * Calls into the runtime are dear on some, so there are few: the pollables of a stream are kept, and a clock is asked for
+ * only where something has to be waited for.
+ */
+#include "porthole/host.h"
+
+#include <stdbool.h>
+
+#include "address.h"
+#include "memory.h"
+#include "porthole/porthole.h"
+#include "wasi02.h"
+
+enum {
+  SLOT_BITS = 6,
+  CONNECTIONS = 1 << SLOT_BITS,         /* connections that can be open at a time */
+  GENERATIONS = INT32_MAX >> SLOT_BITS, /* connections that a slot has in its life: then it is retired */
+  NAME_LONGEST = 255,
+  ADDRESSES = 16, /* of a name: more are not tried */
+  NS_PER_MS = 1000000
+};
+
+/** What failed last, in words. */
+typedef struct failure {
+  size_t length;
+  char text[PORTHOLE_INFO_MOST];
+} failure;
+
+typedef struct connection {
+  bool open;
+  int32_t generation;
+  wasi_handle socket;
+  wasi_handle input;
+  wasi_handle output;
+  wasi_handle readable; /* pollables of the streams, 0 until they are needed */
+  wasi_handle writable;
+  uint8_t *kept; /* memory for the rest of a head that the stream has no room for: it stays with the slot */
+  size_t kept_room;
+  size_t kept_sent;
+  size_t kept_length;
+  failure failure;
+} connection;
+
+/* The handles of this instance: place in the table and generation, so that one that was closed never matches again. */
+static connection connections[CONNECTIONS];
+static failure open_failure;
+
+static connection *find_connection(int32_t handle) {
+  if (handle <= 0) {
+    return NULL;
+  }
+  connection *found = &connections[handle & (CONNECTIONS - 1)];
+  return found->open && found->generation == handle >> SLOT_BITS ? found : NULL;
+}
+
+static connection *find_free(void) {
+  for (size_t i = 0; i < CONNECTIONS; i++) {
+    if (!connections[i].open && connections[i].generation < GENERATIONS) {
+      return &connections[i];
+    }
+  }
+  return NULL;
+}
+
+/* ---- results of the canonical ABI: little-endian, each value aligned to its size ---- */
+
+typedef struct result {
+  _Alignas(8) uint8_t at[40];
+} result;
+
+static uint32_t word_at(const result *from, size_t offset) {
+  uint32_t word;
+  __builtin_memcpy(&word, from->at + offset, sizeof word);
+  return word;
+}
+
+static uint16_t half_at(const result *from, size_t offset) {
+  uint16_t half;
+  __builtin_memcpy(&half, from->at + offset, sizeof half);
+  return half;
+}
+
+static wasi_handle handle_at(const result *from, size_t offset) { return (wasi_handle)word_at(from, offset); }
+
+static void *pointer_at(const result *from, size_t offset) {
+  return (void *)(uintptr_t)word_at(from, offset); /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* ---- errors ---- */
+
+static void append(failure *to, const char *text) {
+  while (*text != '\0' && to->length < sizeof to->text) {
+    to->text[to->length++] = *text++;
+  }
+}
+
+static int32_t fail(failure *where, int32_t error, const char *text) {
+  where->length = 0;
+  append(where, text);
+  return error;
+}
+
+/** Maps an error-code of wasi:sockets/network. */
+static int32_t fail_sockets(failure *where, const char *what, uint8_t code) {
+  static const struct {
+    const char *name;
+    int32_t error;
+  } codes[] = {
+      {"unknown", PORTHOLE_HOST_OTHER},
+      {"access-denied", PORTHOLE_HOST_DENIED},
+      {"not-supported", PORTHOLE_HOST_UNSUPPORTED},
+      {"invalid-argument", PORTHOLE_HOST_OTHER},
+      {"out-of-memory", PORTHOLE_HOST_BUSY},
+      {"timeout", PORTHOLE_HOST_TIMED_OUT},
+      {"concurrency-conflict", PORTHOLE_HOST_OTHER},
+      {"not-in-progress", PORTHOLE_HOST_OTHER},
+      {"would-block", PORTHOLE_HOST_OTHER},
+      {"invalid-state", PORTHOLE_HOST_OTHER},
+      {"new-socket-limit", PORTHOLE_HOST_BUSY},
+      {"address-not-bindable", PORTHOLE_HOST_UNREACHABLE},
+      {"address-in-use", PORTHOLE_HOST_BUSY},
+      {"remote-unreachable", PORTHOLE_HOST_UNREACHABLE},
+      {"connection-refused", PORTHOLE_HOST_REFUSED},
+      {"connection-reset", PORTHOLE_HOST_RESET},
+      {"connection-aborted", PORTHOLE_HOST_RESET},
+      {"datagram-too-large", PORTHOLE_HOST_OTHER},
+      {"name-unresolvable", PORTHOLE_HOST_NOT_FOUND},
+      {"temporary-resolver-failure", PORTHOLE_HOST_NOT_FOUND},
+      {"permanent-resolver-failure", PORTHOLE_HOST_NOT_FOUND},
+  };
+  bool known = code < sizeof codes / sizeof codes[0];
+  fail(where, 0, what);
+  append(where, ": ");
+  append(where, known ? codes[code].name : "an error without a name");
+  return known ? codes[code].error : PORTHOLE_HOST_OTHER;
+}
+
+/** Keeps the first line of the runtime's words: some put a backtrace behind it. */
+static void keep_line(failure *where, size_t length) {
+  size_t end = 0;
+  while (end < length && end < sizeof where->text && (uint8_t)where->text[end] >= ' ' && where->text[end] != 0x7F) {
+    end++;
+  }
+  if (end == sizeof where->text && length > end) { /* cut between characters */
+    while (end > 0 && ((uint8_t)where->text[end - 1] & 0xC0) == 0x80) {
+      end--;
+    }
+    end -= end > 0 && (uint8_t)where->text[end - 1] >= 0xC0;
+  }
+  where->length = end;
+}
+
+/** Maps a stream-error at an offset of a result: only its words tell what it was. */
+static int32_t fail_stream(failure *where, const result *from, size_t offset) {
+  if (from->at[offset] != 0) {
+    return fail(where, PORTHOLE_HOST_CLOSED, "the stream is closed");
+  }
+  wasi_handle error = handle_at(from, offset + 4);
+  result text; /* pointer, length */
+  wasi_land(where->text, sizeof where->text);
+  wasi_error_text(error, text.at);
+  wasi_landed(pointer_at(&text, 0), word_at(&text, 4), where->text, sizeof where->text);
+  wasi_error_drop(error);
+  keep_line(where, word_at(&text, 4));
+  return PORTHOLE_HOST_RESET;
+}
+
+/* ---- time ---- */
+
+uint32_t porthole_host_now(void) { return (uint32_t)(wasi_now() / NS_PER_MS); }
+
+/** A limit for one operation: a clock that is made when something has to be waited for. */
+typedef struct limit {
+  int64_t ns; /* below zero for none */
+  wasi_handle clock;
+} limit;
+
+static limit limit_of(int32_t timeout_ms) { return (limit){timeout_ms < 0 ? -1 : (int64_t)timeout_ms * NS_PER_MS, 0}; }
+
+/** Waits for one of several pollables, the last of the list being free for the clock. @returns is one ready but the clock? */
+static bool poll_within(limit *within, wasi_handle *list, uint32_t count, uint32_t *ready, uint32_t *ready_count) {
+  result where; /* pointer, length */
+  uint32_t all = count;
+  if (within->ns >= 0) {
+    if (within->clock == 0) {
+      within->clock = wasi_after((uint64_t)within->ns);
+    }
+    list[all++] = within->clock;
+  }
+  wasi_land(ready, all * sizeof *ready);
+  wasi_poll(list, all, where.at);
+  wasi_landed(pointer_at(&where, 0), word_at(&where, 4) * sizeof *ready, ready, all * sizeof *ready);
+  uint32_t answers = word_at(&where, 4) < all ? word_at(&where, 4) : all;
+  bool any = false;
+  for (uint32_t i = 0; i < answers; i++) {
+    any = any || ready[i] < count;
+  }
+  *ready_count = answers;
+  return any;
+}
+
+/** Waits for one pollable. @returns false when the time is up */
+static bool wait_within(limit *within, wasi_handle pollable) {
+  if (within->ns < 0) {
+    wasi_pollable_block(pollable);
+    return true;
+  }
+  wasi_handle list[2] = {pollable};
+  uint32_t ready[2];
+  uint32_t count;
+  return poll_within(within, list, 1, ready, &count);
+}
+
+static void end_limit(limit *done) {
+  if (done->clock != 0) {
+    wasi_pollable_drop(done->clock);
+    done->clock = 0;
+  }
+}
+
+/** What is left until a moment of wasi_now, in ns; below zero for no limit. */
+static int64_t left_until(int64_t deadline) {
+  if (deadline < 0) {
+    return -1;
+  }
+  int64_t left = deadline - (int64_t)wasi_now();
+  return left > 0 ? left : 0;
+}
+
+/* ---- connecting ---- */
+
+/** Connects to one address within some time. @returns 0 or an error */
+static int32_t connect_to(connection *made, const address *to, uint32_t port, wasi_handle network, int64_t ns) {
+  result got; /* a result; what is made, or the error, behind a word */
+  wasi_tcp_create(to->ipv6, got.at);
+  if (got.at[0] != 0) {
+    return fail_sockets(&open_failure, "create-tcp-socket", got.at[4]);
+  }
+  wasi_handle socket = handle_at(&got, 4);
+  const uint16_t *part = to->part;
+  if (to->ipv6) {
+    wasi_tcp_connect(socket, network, 1, port, 0, part[0], part[1], part[2], part[3], part[4], part[5], part[6],
+                     part[7], to->scope, got.at);
+  } else {
+    wasi_tcp_connect(socket, network, 0, port, part[0], part[1], part[2], part[3], 0, 0, 0, 0, 0, 0, got.at);
+  }
+  /* Nothing is made here: the error is behind a byte. */
+  int32_t error = got.at[0] != 0 ? fail_sockets(&open_failure, "start-connect", got.at[1]) : 0;
+  if (error == 0) {
+    limit within = {ns, 0};
+    wasi_handle connected = wasi_tcp_subscribe(socket);
+    do {
+      if (!wait_within(&within, connected)) {
+        error = fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "connecting took too long");
+        break;
+      }
+      wasi_tcp_connected(socket, got.at);
+    } while (got.at[0] != 0 && got.at[4] == 8); /* would-block */
+    end_limit(&within);
+    wasi_pollable_drop(connected);
+    if (error == 0 && got.at[0] != 0) {
+      error = fail_sockets(&open_failure, "finish-connect", got.at[4]);
+    }
+  }
+  if (error != 0) {
+    wasi_tcp_drop(socket);
+    return error;
+  }
+  made->socket = socket;
+  made->input = handle_at(&got, 4);
+  made->output = handle_at(&got, 8);
+  return 0;
+}
+
+static bool fits_family(bool ipv6, uint32_t flags) {
+  flags &= PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6;
+  return flags == 0 || (flags & (ipv6 ? PORTHOLE_OPEN_IPV6 : PORTHOLE_OPEN_IPV4)) != 0;
+}
+
+/** Reads what a look-up answers. @returns 0 or the error that ended it */
+static int32_t read_addresses(wasi_handle stream, uint32_t flags, int64_t ns, address *list, int32_t *count) {
+  result got; /* a result; behind two bytes the error, or an option and behind four and six the address */
+  limit within = {ns, 0};
+  wasi_handle pollable = 0;
+  int32_t error = 0;
+  while (*count < ADDRESSES) {
+    wasi_resolve_next(stream, got.at);
+    if (got.at[0] != 0 && got.at[2] == 8) { /* would-block */
+      pollable = pollable == 0 ? wasi_resolve_subscribe(stream) : pollable;
+      if (!wait_within(&within, pollable)) {
+        error = fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "the look-up took too long");
+        break;
+      }
+    } else if (got.at[0] != 0) {
+      error = fail_sockets(&open_failure, "resolve-next-address", got.at[2]);
+      break;
+    } else if (got.at[2] == 0) {
+      break;
+    } else if (fits_family(got.at[4] != 0, flags)) {
+      address *one = &list[(*count)++];
+      *one = (address){.ipv6 = got.at[4] != 0};
+      for (size_t i = 0; i < (one->ipv6 ? 8 : 4); i++) {
+        one->part[i] = one->ipv6 ? half_at(&got, 6 + 2 * i) : got.at[6 + i];
+      }
+    }
+  }
+  end_limit(&within);
+  if (pollable != 0) {
+    wasi_pollable_drop(pollable);
+  }
+  return error;
+}
+
+/** @returns how many addresses there are to try, or an error */
+static int32_t look_up(const char *host, size_t length, uint32_t flags, wasi_handle network, int64_t ns,
+                       address *list) {
+  int32_t count = 0;
+  int32_t error = 0;
+  if (address_read(&list[0], host, length)) {
+    count = fits_family(list[0].ipv6, flags);
+  } else {
+    result got;
+    wasi_resolve(network, host, length, got.at);
+    if (got.at[0] != 0) {
+      return fail_sockets(&open_failure, "resolve-addresses", got.at[4]);
+    }
+    wasi_handle stream = handle_at(&got, 4);
+    error = read_addresses(stream, flags, ns, list, &count);
+    wasi_resolve_drop(stream);
+  }
+  if (count > 0) {
+    return count;
+  }
+  return error != 0 ? error : fail(&open_failure, PORTHOLE_HOST_NOT_FOUND, "the name has no address of this family");
+}
+
+/** Is it ASCII without NUL? */
+static bool can_be_name(const char *host, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if (host[i] <= ' ' || host[i] >= 0x7F) {
+      return false;
+    }
+  }
+  return true;
+}
+
+int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, uint32_t flags, int32_t timeout_ms) {
+  address list[ADDRESSES];
+  if (host == NULL || host_length == 0 || host_length > NAME_LONGEST || port > UINT16_MAX ||
+      !can_be_name(host, host_length)) {
+    return fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
+  }
+  if ((flags & ~(uint32_t)(PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6)) != 0) {
+    return fail(&open_failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+  }
+  if (timeout_ms == 0) {
+    return fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "nobody is connected in no time");
+  }
+  connection *slot = find_free();
+  if (slot == NULL) {
+    return fail(&open_failure, PORTHOLE_HOST_BUSY, "too many connections are open");
+  }
+  int64_t deadline = timeout_ms < 0 ? -1 : (int64_t)wasi_now() + (int64_t)timeout_ms * NS_PER_MS;
+  wasi_handle network = wasi_network();
+  int32_t count = look_up(host, host_length, flags, network, left_until(deadline), list);
+  int32_t error = count < 0 ? count : 0;
+  for (int32_t i = 0; i < count; i++) {
+    int64_t left = left_until(deadline); /* each address gets its share */
+    error = connect_to(slot, &list[i], port, network, left < 0 ? -1 : left / (count - i));
+    if (error == 0) {
+      break;
+    }
+  }
+  wasi_network_drop(network);
+  if (error != 0) {
+    return error;
+  }
+  slot->open = true;
+  slot->generation++;
+  slot->readable = slot->writable = 0;
+  slot->kept_sent = slot->kept_length = 0;
+  slot->failure.length = 0;
+  return slot->generation << SLOT_BITS | (int32_t)(slot - connections);
+}
+
+int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
+                                int32_t timeout_ms) {
+  (void)name;
+  (void)name_length;
+  (void)flags;
+  (void)timeout_ms;
+  connection *on = find_connection(handle);
+  return on == NULL ? PORTHOLE_HOST_BAD_HANDLE : fail(&on->failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+}
+
+/* ---- bytes ---- */
+
+static wasi_handle readable_of(connection *on) {
+  if (on->readable == 0) {
+    on->readable = wasi_input_subscribe(on->input);
+  }
+  return on->readable;
+}
+
+static wasi_handle writable_of(connection *on) {
+  if (on->writable == 0) {
+    on->writable = wasi_output_subscribe(on->output);
+  }
+  return on->writable;
+}
+
+/** Sends what the stream takes now. @returns how many bytes, 0 for none, or an error */
+static int32_t send_now(connection *to, const uint8_t *data, size_t length) {
+  result got; /* a result; behind eight bytes the room of 64 bits, or a stream-error */
+  wasi_output_room(to->output, got.at);
+  if (got.at[0] != 0) {
+    return fail_stream(&to->failure, &got, 8);
+  }
+  if (word_at(&got, 12) == 0 && word_at(&got, 8) < length) {
+    length = word_at(&got, 8);
+  }
+  length = length < INT32_MAX ? length : INT32_MAX;
+  if (length == 0) {
+    return 0;
+  }
+  wasi_output_write(to->output, data, length, got.at); /* the stream-error is behind four */
+  return got.at[0] != 0 ? fail_stream(&to->failure, &got, 4) : (int32_t)length;
+}
+
+/** Sends the rest of a head that was taken, as far as the stream takes it. @returns 0 when all is gone, else as send_now */
+static int32_t send_kept(connection *to) {
+  while (to->kept_sent < to->kept_length) {
+    int32_t sent = send_now(to, to->kept + to->kept_sent, to->kept_length - to->kept_sent);
+    if (sent <= 0) {
+      return sent < 0 ? sent : PORTHOLE_WANT_WRITE;
+    }
+    to->kept_sent += (size_t)sent;
+  }
+  return 0;
+}
+
+static void keep(connection *to, const uint8_t *data, size_t length) {
+  if (length > to->kept_room) {
+    to->kept = wasi_take(1, length);
+    to->kept_room = length;
+  }
+  __builtin_memcpy(to->kept, data, length);
+  to->kept_sent = 0;
+  to->kept_length = length;
+}
+
+/** Sends, and waits for the first byte to be taken. */
+static int32_t send_within(connection *to, const uint8_t *data, size_t length, limit *within) {
+  for (;;) {
+    int32_t sent = send_kept(to);
+    if (sent == 0) {
+      sent = send_now(to, data, length);
+    }
+    if (sent > 0 || (sent < 0 && sent != PORTHOLE_WANT_WRITE)) {
+      return sent;
+    }
+    if (within->ns == 0) {
+      return PORTHOLE_WANT_WRITE;
+    }
+    if (!wait_within(within, writable_of(to))) {
+      return fail(&to->failure, PORTHOLE_HOST_TIMED_OUT, "sending took too long");
+    }
+  }
+}
+
+int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, int32_t timeout_ms) {
+  connection *to = find_connection(handle);
+  if (to == NULL) {
+    return PORTHOLE_HOST_BAD_HANDLE;
+  }
+  if (data == NULL || length == 0) {
+    return fail(&to->failure, PORTHOLE_HOST_OTHER, "there is nothing to send");
+  }
+  limit within = limit_of(timeout_ms);
+  int32_t sent = send_within(to, data, length, &within);
+  end_limit(&within);
+  return sent;
+}
+
+int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t length, int32_t timeout_ms) {
+  connection *to = find_connection(handle);
+  if (to == NULL) {
+    return PORTHOLE_HOST_BAD_HANDLE;
+  }
+  if (head == NULL || length == 0 || length > INT32_MAX) {
+    return fail(&to->failure, PORTHOLE_HOST_OTHER, "this is no head");
+  }
+  limit within = limit_of(timeout_ms);
+  size_t done = 0;
+  int32_t sent = 0;
+  while (done < length) {
+    sent = send_within(to, head + done, length - done, &within);
+    if (sent < 0) {
+      break;
+    }
+    done += (size_t)sent;
+  }
+  end_limit(&within);
+  if (sent == PORTHOLE_WANT_WRITE && done > 0) {
+    keep(to, head + done, length - done);
+    sent = 0;
+  }
+  return sent < 0 ? sent : (int32_t)length;
+}
+
+/** Receives what is there. @returns how many bytes; WANT_READ for none, 0 at the end; or an error */
+static int32_t receive_now(connection *from, uint8_t *buffer, size_t capacity) {
+  result got; /* a result; behind four bytes the list, or a stream-error */
+  wasi_land(buffer, capacity);
+  wasi_input_read(from->input, capacity, got.at);
+  if (got.at[0] != 0) {
+    wasi_landed(NULL, 0, buffer, capacity);
+    int32_t error = fail_stream(&from->failure, &got, 4);
+    return error == PORTHOLE_HOST_CLOSED ? 0 : error;
+  }
+  uint32_t length = word_at(&got, 8);
+  wasi_landed(pointer_at(&got, 4), length, buffer, capacity);
+  if (length > capacity) {
+    return fail(&from->failure, PORTHOLE_HOST_OTHER, "the runtime gave more than was asked for");
+  }
+  return length > 0 ? (int32_t)length : PORTHOLE_WANT_READ;
+}
+
+/** Waits until a receive can be tried again, or the rest of a head can go on. @returns false when the time is up */
+static bool wait_to_receive(connection *from, limit *within) {
+  if (send_kept(from) != PORTHOLE_WANT_WRITE) { /* half of a head gets no answer */
+    return wait_within(within, readable_of(from));
+  }
+  wasi_handle list[3] = {readable_of(from), writable_of(from)};
+  uint32_t ready[3];
+  uint32_t count;
+  return poll_within(within, list, 2, ready, &count);
+}
+
+int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
+  connection *from = find_connection(handle);
+  if (from == NULL) {
+    return PORTHOLE_HOST_BAD_HANDLE;
+  }
+  if (buffer == NULL || capacity == 0) {
+    return fail(&from->failure, PORTHOLE_HOST_OTHER, "there is no room to receive into");
+  }
+  capacity = capacity < INT32_MAX ? capacity : INT32_MAX;
+  limit within = limit_of(timeout_ms);
+  int32_t received = receive_now(from, buffer, capacity);
+  while (received == PORTHOLE_WANT_READ && timeout_ms != 0) {
+    received = wait_to_receive(from, &within)
+                   ? receive_now(from, buffer, capacity)
+                   : fail(&from->failure, PORTHOLE_HOST_TIMED_OUT, "nothing came for too long");
+  }
+  if (received == PORTHOLE_WANT_READ) {
+    send_kept(from);
+  }
+  end_limit(&within);
+  return received;
+}
+
+/* ---- waiting ---- */
+
+/* Where a pair is in a list. */
+#define HANDLE_OF(i) ((size_t)2 * (i))
+#define INTEREST_OF(i) ((size_t)2 * (i) + 1)
+
+/** Sleeps. */
+static void sleep_for(int32_t timeout_ms) {
+  do {
+    limit once = limit_of(timeout_ms < 0 ? INT32_MAX : timeout_ms);
+    once.clock = wasi_after((uint64_t)once.ns);
+    wasi_pollable_block(once.clock);
+    end_limit(&once);
+  } while (timeout_ms < 0);
+}
+
+/** One poll of all pairs. @returns how many of them are ready; `*again` when only the rest of a head could go on */
+static int32_t poll_pairs(const int32_t *list, uint32_t count, limit *within, int32_t *bits, bool *again) {
+  wasi_handle polled[2 * CONNECTIONS + 1];
+  uint32_t pair_of[2 * CONNECTIONS];
+  int32_t bit_of[2 * CONNECTIONS]; /* 0 for a head's rest */
+  uint32_t ready[2 * CONNECTIONS + 1];
+  uint32_t polled_count = 0;
+  uint32_t ready_count;
+  int32_t found = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    connection *on = find_connection(list[HANDLE_OF(i)]);
+    bool writable = (list[INTEREST_OF(i)] & PORTHOLE_WRITABLE) != 0;
+    bits[i] = 0;
+    if (list[INTEREST_OF(i)] & PORTHOLE_READABLE) {
+      pair_of[polled_count] = i;
+      bit_of[polled_count] = PORTHOLE_READABLE;
+      polled[polled_count++] = readable_of(on);
+    }
+    if (writable || send_kept(on) == PORTHOLE_WANT_WRITE) {
+      pair_of[polled_count] = i;
+      bit_of[polled_count] = writable ? PORTHOLE_WRITABLE : 0;
+      polled[polled_count++] = writable_of(on);
+    }
+  }
+  if (within->ns == 0) {
+    ready_count = 0;
+    for (uint32_t i = 0; i < polled_count; i++) {
+      if (wasi_pollable_ready(polled[i])) {
+        ready[ready_count++] = i;
+      }
+    }
+    *again = false;
+  } else {
+    *again = poll_within(within, polled, polled_count, ready, &ready_count);
+  }
+  for (uint32_t i = 0; i < ready_count; i++) {
+    if (ready[i] < polled_count) {
+      bits[pair_of[ready[i]]] |= bit_of[ready[i]];
+    }
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    found += bits[i] != 0;
+  }
+  return found;
+}
+
+int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
+  int32_t bits[CONNECTIONS];
+  if (count == 0) {
+    if (timeout_ms != 0) {
+      sleep_for(timeout_ms);
+    }
+    return 0;
+  }
+  if (count > CONNECTIONS) {
+    return PORTHOLE_HOST_UNSUPPORTED;
+  }
+  if (list == NULL) {
+    return PORTHOLE_HOST_OTHER;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    int32_t interest = list[INTEREST_OF(i)];
+    if (find_connection(list[HANDLE_OF(i)]) == NULL) {
+      return PORTHOLE_HOST_BAD_HANDLE;
+    }
+    if (interest < PORTHOLE_READABLE || interest > (PORTHOLE_READABLE | PORTHOLE_WRITABLE)) {
+      return PORTHOLE_HOST_OTHER;
+    }
+  }
+  limit within = limit_of(timeout_ms);
+  int32_t found;
+  bool again;
+  do {
+    found = poll_pairs(list, count, &within, bits, &again);
+  } while (found == 0 && again);
+  end_limit(&within);
+  for (uint32_t i = 0; i < count; i++) {
+    list[INTEREST_OF(i)] = bits[i];
+  }
+  return found;
+}
+
+void porthole_host_close(int32_t handle) {
+  connection *done = find_connection(handle);
+  if (done == NULL) {
+    return;
+  }
+  done->open = false;
+  if (done->readable != 0) { /* pollables before their stream, streams before their socket */
+    wasi_pollable_drop(done->readable);
+  }
+  if (done->writable != 0) {
+    wasi_pollable_drop(done->writable);
+  }
+  wasi_input_drop(done->input);
+  wasi_output_drop(done->output);
+  wasi_tcp_drop(done->socket);
+}
+
+/* ---- texts ---- */
+
+/** Writes an end of a socket. @returns its length, 0 when it isn't known */
+static size_t write_end(const connection *of, bool peer, char *to) {
+  result got; /* a result; behind four bytes the family, behind eight the port; then IPv4, or flow, IPv6 and scope */
+  if (peer) {
+    wasi_tcp_peer(of->socket, got.at);
+  } else {
+    wasi_tcp_local(of->socket, got.at);
+  }
+  if (got.at[0] != 0) {
+    return 0;
+  }
+  address end = {.ipv6 = got.at[4] != 0};
+  for (size_t i = 0; i < (end.ipv6 ? 8 : 4); i++) {
+    end.part[i] = end.ipv6 ? half_at(&got, 16 + 2 * i) : got.at[10 + i];
+  }
+  end.scope = end.ipv6 ? word_at(&got, 32) : 0;
+  return address_write(&end, half_at(&got, 8), to);
+}
+
+int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t capacity) {
+  const connection *of = find_connection(handle);
+  char written[ADDRESS_MOST];
+  const char *text = written;
+  size_t length = 0;
+  if (buffer == NULL || (of == NULL && (handle != 0 || what != PORTHOLE_INFO_ERROR))) {
+    return 0;
+  }
+  if (what == PORTHOLE_INFO_ERROR) {
+    const failure *last = of == NULL ? &open_failure : &of->failure;
+    text = last->text;
+    length = last->length;
+  } else if (what == PORTHOLE_INFO_PEER || what == PORTHOLE_INFO_LOCAL) {
+    length = write_end(of, what == PORTHOLE_INFO_PEER, written);
+  }
+  if (length > capacity) {
+    length = capacity;
+    while (length > 0 && ((uint8_t)text[length] & 0xC0) == 0x80) {
+      length--;
+    }
+  }
+  __builtin_memcpy(buffer, text, length);
+  return (int32_t)length;
+}

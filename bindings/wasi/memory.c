@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory.h"
+
+#include <stdbool.h>
+
+enum { PAGE = 65536 };
+
+static uint8_t *landing;
+static size_t landing_room;
+static bool landing_open;
+static bool asked; /* this file's cabi_realloc, since wasi_land */
+
+/* What was grown and not taken yet. Other allocators can grow the memory as well: a new piece need not follow the last. */
+static uint8_t *free_at;
+static size_t free_length;
+static uint8_t
+    *free_at_landing; /* as they were before a list of ours that didn't fit: it is copied, and its memory used again */
+static size_t free_length_landing;
+
+/* The libc's of the program, if it has one: a list that another cabi_realloc made is freed by it. */
+extern void program_free(void *memory) __asm__("free") __attribute__((weak));
+
+void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size);
+
+/** Takes from a piece of memory. @returns NULL when it doesn't fit */
+static void *take_from(uint8_t **at, size_t *length, size_t align, size_t size) {
+  size_t skipped = (size_t)(-(uintptr_t)*at & (align - 1));
+  if (*at == NULL || skipped > *length || size > *length - skipped) {
+    return NULL;
+  }
+  uint8_t *taken = *at + skipped;
+  *at = taken + size;
+  *length -= skipped + size;
+  return taken;
+}
+
+void *wasi_take(size_t align, size_t size) {
+  void *taken = take_from(&free_at, &free_length, align, size);
+  if (taken == NULL) {
+    size_t pages = size / PAGE + 1;
+    size_t grown = __builtin_wasm_memory_grow(0, pages);
+    if (grown == SIZE_MAX) {
+      __builtin_trap();
+    }
+    free_at = (uint8_t *)(grown * PAGE); /* NOLINT(performance-no-int-to-ptr) */
+    free_length = pages * PAGE;
+    if (landing_open) {
+      free_at_landing = free_at;
+      free_length_landing = free_length;
+    }
+    taken = take_from(&free_at, &free_length, align, size);
+  }
+  return taken;
+}
+
+/* Weak: one of the program's or of its bindings goes before it. */
+__attribute__((weak, export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_t old_size, size_t align,
+                                                                      size_t size) {
+  asked = true;
+  if (old != NULL && size <= old_size) {
+    return old;
+  }
+  void *taken = landing_open ? take_from(&landing, &landing_room, align, size) : NULL;
+  if (taken == NULL) {
+    taken = wasi_take(align, size);
+  }
+  if (old != NULL) {
+    __builtin_memcpy(taken, old, old_size);
+  }
+  return taken;
+}
+
+void wasi_land(void *at, size_t room) {
+  landing = at;
+  landing_room = room;
+  landing_open = true;
+  asked = false;
+  free_at_landing = free_at;
+  free_length_landing = free_length;
+}
+
+void wasi_landed(void *list, size_t length, void *at, size_t room) {
+  landing_open = false;
+  if (length > 0 && list != at) {
+    __builtin_memmove(at, list, length < room ? length : room);
+    if (!asked && program_free != NULL) {
+      program_free(list);
+    }
+  }
+  free_at = free_at_landing;
+  free_length = free_length_landing;
+}

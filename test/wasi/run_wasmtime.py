@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+"""Runs a command under Python's wasmtime: run_wasmtime.py [--no-names] COMPONENT ARGUMENT..."""
+
+import sys
+
+from wasmtime import Engine, Store, WasiConfig, _bindings
+from wasmtime.component import Component, Linker
+
+arguments = sys.argv[1:]
+names = arguments[0] != "--no-names"
+component, *rest = arguments if names else arguments[1:]
+
+engine = Engine()
+wasi = WasiConfig()
+wasi.argv = ["get", *rest]
+wasi.inherit_stdout()
+wasi.inherit_stderr()
+# The package has no public names for these.
+_bindings.wasi_config_inherit_network(wasi.ptr())
+_bindings.wasi_config_allow_ip_name_lookup(wasi.ptr(), names)
+store = Store(engine)
+store.set_wasi(wasi)
+linker = Linker(engine)
+linker.add_wasip2()
+instance = linker.instantiate(store, Component.from_file(engine, component))
+interface = instance.get_export_index(store, "wasi:cli/run@0.2.12")
+function = instance.get_func(store, instance.get_export_index(store, "run", interface))
+result = function(store)
+sys.exit(0 if result is None or getattr(result, "tag", "ok") == "ok" else 1)
