@@ -98,7 +98,7 @@ static bool read_ipv6(address *to, reader *from) {
   return !skip(from, '%') || read_number(from, 10, 9, &to->scope);
 }
 
-bool address_read(address *to, const char *text, size_t length) {
+bool wasi_address_read(address *to, const char *text, size_t length) {
   reader four = {text, text + length};
   reader six = four;
   *to = (address){.ipv6 = false};
@@ -160,7 +160,7 @@ static char *write_ipv6(char *to, const address *from) {
   return to;
 }
 
-size_t address_write(const address *from, uint32_t port, char *to) {
+size_t wasi_address_write(const address *from, uint32_t port, char *to) {
   char *at = to;
   if (from->ipv6) {
     *at++ = '[';

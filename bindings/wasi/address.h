@@ -19,9 +19,9 @@ typedef struct address {
 enum { ADDRESS_MOST = 64 };
 
 /** Reads "127.0.0.1" or "::1", also "::ffff:1.2.3.4" and "fe80::1%2". @returns is it one? */
-bool address_read(address *to, const char *text, size_t length);
+bool wasi_address_read(address *to, const char *text, size_t length);
 
 /** Writes "127.0.0.1:80" or "[::1]:80" (RFC 5952). @param to has room for ADDRESS_MOST. @returns the length */
-size_t address_write(const address *from, uint32_t port, char *to);
+size_t wasi_address_write(const address *from, uint32_t port, char *to);
 
 #endif

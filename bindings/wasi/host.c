@@ -13,6 +13,7 @@
 #include "address.h"
 #include "memory.h"
 #include "porthole/porthole.h"
+#include "runtime.h"
 #include "wasi02.h"
 
 enum {
@@ -20,15 +21,8 @@ enum {
   CONNECTIONS = 1 << SLOT_BITS,         /* connections that can be open at a time */
   GENERATIONS = INT32_MAX >> SLOT_BITS, /* connections that a slot has in its life: then it is retired */
   NAME_LONGEST = 255,
-  ADDRESSES = 16, /* of a name: more are not tried */
-  NS_PER_MS = 1000000
+  ADDRESSES = 16 /* of a name: more are not tried */
 };
-
-/** What failed last, in words. */
-typedef struct failure {
-  size_t length;
-  char text[PORTHOLE_INFO_MOST];
-} failure;
 
 typedef struct connection {
   bool open;
@@ -66,161 +60,9 @@ static connection *find_free(void) {
   return NULL;
 }
 
-/* ---- results of the canonical ABI: little-endian, each value aligned to its size ---- */
-
-typedef struct result {
-  _Alignas(8) uint8_t at[40];
-} result;
-
-static uint32_t word_at(const result *from, size_t offset) {
-  uint32_t word;
-  __builtin_memcpy(&word, from->at + offset, sizeof word);
-  return word;
-}
-
-static uint16_t half_at(const result *from, size_t offset) {
-  uint16_t half;
-  __builtin_memcpy(&half, from->at + offset, sizeof half);
-  return half;
-}
-
-static wasi_handle handle_at(const result *from, size_t offset) { return (wasi_handle)word_at(from, offset); }
-
-static void *pointer_at(const result *from, size_t offset) {
-  return (void *)(uintptr_t)word_at(from, offset); /* NOLINT(performance-no-int-to-ptr) */
-}
-
-/* ---- errors ---- */
-
-static void append(failure *to, const char *text) {
-  while (*text != '\0' && to->length < sizeof to->text) {
-    to->text[to->length++] = *text++;
-  }
-}
-
-static int32_t fail(failure *where, int32_t error, const char *text) {
-  where->length = 0;
-  append(where, text);
-  return error;
-}
-
-/** Maps an error-code of wasi:sockets/network. */
-static int32_t fail_sockets(failure *where, const char *what, uint8_t code) {
-  static const struct {
-    const char *name;
-    int32_t error;
-  } codes[] = {
-      {"unknown", PORTHOLE_HOST_OTHER},
-      {"access-denied", PORTHOLE_HOST_DENIED},
-      {"not-supported", PORTHOLE_HOST_UNSUPPORTED},
-      {"invalid-argument", PORTHOLE_HOST_OTHER},
-      {"out-of-memory", PORTHOLE_HOST_BUSY},
-      {"timeout", PORTHOLE_HOST_TIMED_OUT},
-      {"concurrency-conflict", PORTHOLE_HOST_OTHER},
-      {"not-in-progress", PORTHOLE_HOST_OTHER},
-      {"would-block", PORTHOLE_HOST_OTHER},
-      {"invalid-state", PORTHOLE_HOST_OTHER},
-      {"new-socket-limit", PORTHOLE_HOST_BUSY},
-      {"address-not-bindable", PORTHOLE_HOST_UNREACHABLE},
-      {"address-in-use", PORTHOLE_HOST_BUSY},
-      {"remote-unreachable", PORTHOLE_HOST_UNREACHABLE},
-      {"connection-refused", PORTHOLE_HOST_REFUSED},
-      {"connection-reset", PORTHOLE_HOST_RESET},
-      {"connection-aborted", PORTHOLE_HOST_RESET},
-      {"datagram-too-large", PORTHOLE_HOST_OTHER},
-      {"name-unresolvable", PORTHOLE_HOST_NOT_FOUND},
-      {"temporary-resolver-failure", PORTHOLE_HOST_NOT_FOUND},
-      {"permanent-resolver-failure", PORTHOLE_HOST_NOT_FOUND},
-  };
-  bool known = code < sizeof codes / sizeof codes[0];
-  fail(where, 0, what);
-  append(where, ": ");
-  append(where, known ? codes[code].name : "an error without a name");
-  return known ? codes[code].error : PORTHOLE_HOST_OTHER;
-}
-
-/** Keeps the first line of the runtime's words: some put a backtrace behind it. */
-static void keep_line(failure *where, size_t length) {
-  size_t end = 0;
-  while (end < length && end < sizeof where->text && (uint8_t)where->text[end] >= ' ' && where->text[end] != 0x7F) {
-    end++;
-  }
-  if (end == sizeof where->text && length > end) { /* cut between characters */
-    while (end > 0 && ((uint8_t)where->text[end - 1] & 0xC0) == 0x80) {
-      end--;
-    }
-    end -= end > 0 && (uint8_t)where->text[end - 1] >= 0xC0;
-  }
-  where->length = end;
-}
-
-/** Maps a stream-error at an offset of a result: only its words tell what it was. */
-static int32_t fail_stream(failure *where, const result *from, size_t offset) {
-  if (from->at[offset] != 0) {
-    return fail(where, PORTHOLE_HOST_CLOSED, "the stream is closed");
-  }
-  wasi_handle error = handle_at(from, offset + 4);
-  result text; /* pointer, length */
-  wasi_land(where->text, sizeof where->text);
-  wasi_error_text(error, text.at);
-  wasi_landed(pointer_at(&text, 0), word_at(&text, 4), where->text, sizeof where->text);
-  wasi_error_drop(error);
-  keep_line(where, word_at(&text, 4));
-  return PORTHOLE_HOST_RESET;
-}
-
 /* ---- time ---- */
 
 uint32_t porthole_host_now(void) { return (uint32_t)(wasi_now() / NS_PER_MS); }
-
-/** A limit for one operation: a clock that is made when something has to be waited for. */
-typedef struct limit {
-  int64_t ns; /* below zero for none */
-  wasi_handle clock;
-} limit;
-
-static limit limit_of(int32_t timeout_ms) { return (limit){timeout_ms < 0 ? -1 : (int64_t)timeout_ms * NS_PER_MS, 0}; }
-
-/** Waits for one of several pollables, the last of the list being free for the clock. @returns is one ready but the clock? */
-static bool poll_within(limit *within, wasi_handle *list, uint32_t count, uint32_t *ready, uint32_t *ready_count) {
-  result where; /* pointer, length */
-  uint32_t all = count;
-  if (within->ns >= 0) {
-    if (within->clock == 0) {
-      within->clock = wasi_after((uint64_t)within->ns);
-    }
-    list[all++] = within->clock;
-  }
-  wasi_land(ready, all * sizeof *ready);
-  wasi_poll(list, all, where.at);
-  wasi_landed(pointer_at(&where, 0), word_at(&where, 4) * sizeof *ready, ready, all * sizeof *ready);
-  uint32_t answers = word_at(&where, 4) < all ? word_at(&where, 4) : all;
-  bool any = false;
-  for (uint32_t i = 0; i < answers; i++) {
-    any = any || ready[i] < count;
-  }
-  *ready_count = answers;
-  return any;
-}
-
-/** Waits for one pollable. @returns false when the time is up */
-static bool wait_within(limit *within, wasi_handle pollable) {
-  if (within->ns < 0) {
-    wasi_pollable_block(pollable);
-    return true;
-  }
-  wasi_handle list[2] = {pollable};
-  uint32_t ready[2];
-  uint32_t count;
-  return poll_within(within, list, 1, ready, &count);
-}
-
-static void end_limit(limit *done) {
-  if (done->clock != 0) {
-    wasi_pollable_drop(done->clock);
-    done->clock = 0;
-  }
-}
 
 /** What is left until a moment of wasi_now, in ns; below zero for no limit. */
 static int64_t left_until(int64_t deadline) {
@@ -238,7 +80,7 @@ static int32_t connect_to(connection *made, const address *to, uint32_t port, wa
   result got; /* a result; what is made, or the error, behind a word */
   wasi_tcp_create(to->ipv6, got.at);
   if (got.at[0] != 0) {
-    return fail_sockets(&open_failure, "create-tcp-socket", got.at[4]);
+    return wasi_fail_sockets(&open_failure, "create-tcp-socket", got.at[4]);
   }
   wasi_handle socket = handle_at(&got, 4);
   const uint16_t *part = to->part;
@@ -249,21 +91,21 @@ static int32_t connect_to(connection *made, const address *to, uint32_t port, wa
     wasi_tcp_connect(socket, network, 0, port, part[0], part[1], part[2], part[3], 0, 0, 0, 0, 0, 0, got.at);
   }
   /* Nothing is made here: the error is behind a byte. */
-  int32_t error = got.at[0] != 0 ? fail_sockets(&open_failure, "start-connect", got.at[1]) : 0;
+  int32_t error = got.at[0] != 0 ? wasi_fail_sockets(&open_failure, "start-connect", got.at[1]) : 0;
   if (error == 0) {
     limit within = {ns, 0};
     wasi_handle connected = wasi_tcp_subscribe(socket);
     do {
-      if (!wait_within(&within, connected)) {
-        error = fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "connecting took too long");
+      if (!wasi_wait_within(&within, connected)) {
+        error = wasi_fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "connecting took too long");
         break;
       }
       wasi_tcp_connected(socket, got.at);
     } while (got.at[0] != 0 && got.at[4] == 8); /* would-block */
-    end_limit(&within);
+    wasi_end_limit(&within);
     wasi_pollable_drop(connected);
     if (error == 0 && got.at[0] != 0) {
-      error = fail_sockets(&open_failure, "finish-connect", got.at[4]);
+      error = wasi_fail_sockets(&open_failure, "finish-connect", got.at[4]);
     }
   }
   if (error != 0) {
@@ -291,12 +133,12 @@ static int32_t read_addresses(wasi_handle stream, uint32_t flags, int64_t ns, ad
     wasi_resolve_next(stream, got.at);
     if (got.at[0] != 0 && got.at[2] == 8) { /* would-block */
       pollable = pollable == 0 ? wasi_resolve_subscribe(stream) : pollable;
-      if (!wait_within(&within, pollable)) {
-        error = fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "the look-up took too long");
+      if (!wasi_wait_within(&within, pollable)) {
+        error = wasi_fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "the look-up took too long");
         break;
       }
     } else if (got.at[0] != 0) {
-      error = fail_sockets(&open_failure, "resolve-next-address", got.at[2]);
+      error = wasi_fail_sockets(&open_failure, "resolve-next-address", got.at[2]);
       break;
     } else if (got.at[2] == 0) {
       break;
@@ -308,7 +150,7 @@ static int32_t read_addresses(wasi_handle stream, uint32_t flags, int64_t ns, ad
       }
     }
   }
-  end_limit(&within);
+  wasi_end_limit(&within);
   if (pollable != 0) {
     wasi_pollable_drop(pollable);
   }
@@ -320,13 +162,13 @@ static int32_t look_up(const char *host, size_t length, uint32_t flags, wasi_han
                        address *list) {
   int32_t count = 0;
   int32_t error = 0;
-  if (address_read(&list[0], host, length)) {
+  if (wasi_address_read(&list[0], host, length)) {
     count = fits_family(list[0].ipv6, flags);
   } else {
     result got;
     wasi_resolve(network, host, length, got.at);
     if (got.at[0] != 0) {
-      return fail_sockets(&open_failure, "resolve-addresses", got.at[4]);
+      return wasi_fail_sockets(&open_failure, "resolve-addresses", got.at[4]);
     }
     wasi_handle stream = handle_at(&got, 4);
     error = read_addresses(stream, flags, ns, list, &count);
@@ -335,7 +177,8 @@ static int32_t look_up(const char *host, size_t length, uint32_t flags, wasi_han
   if (count > 0) {
     return count;
   }
-  return error != 0 ? error : fail(&open_failure, PORTHOLE_HOST_NOT_FOUND, "the name has no address of this family");
+  return error != 0 ? error
+                    : wasi_fail(&open_failure, PORTHOLE_HOST_NOT_FOUND, "the name has no address of this family");
 }
 
 /** Is it ASCII without NUL? */
@@ -352,17 +195,17 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   address list[ADDRESSES];
   if (host == NULL || host_length == 0 || host_length > NAME_LONGEST || port > UINT16_MAX ||
       !can_be_name(host, host_length)) {
-    return fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
+    return wasi_fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
   }
   if ((flags & ~(uint32_t)(PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6)) != 0) {
-    return fail(&open_failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+    return wasi_fail(&open_failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
   }
   if (timeout_ms == 0) {
-    return fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "nobody is connected in no time");
+    return wasi_fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "nobody is connected in no time");
   }
   connection *slot = find_free();
   if (slot == NULL) {
-    return fail(&open_failure, PORTHOLE_HOST_BUSY, "too many connections are open");
+    return wasi_fail(&open_failure, PORTHOLE_HOST_BUSY, "too many connections are open");
   }
   int64_t deadline = timeout_ms < 0 ? -1 : (int64_t)wasi_now() + (int64_t)timeout_ms * NS_PER_MS;
   wasi_handle network = wasi_network();
@@ -394,7 +237,8 @@ int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_le
   (void)flags;
   (void)timeout_ms;
   connection *on = find_connection(handle);
-  return on == NULL ? PORTHOLE_HOST_BAD_HANDLE : fail(&on->failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+  return on == NULL ? PORTHOLE_HOST_BAD_HANDLE
+                    : wasi_fail(&on->failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
 }
 
 /* ---- bytes ---- */
@@ -418,7 +262,7 @@ static int32_t send_now(connection *to, const uint8_t *data, size_t length) {
   result got; /* a result; behind eight bytes the room of 64 bits, or a stream-error */
   wasi_output_room(to->output, got.at);
   if (got.at[0] != 0) {
-    return fail_stream(&to->failure, &got, 8);
+    return wasi_fail_stream(&to->failure, &got, 8);
   }
   if (word_at(&got, 12) == 0 && word_at(&got, 8) < length) {
     length = word_at(&got, 8);
@@ -428,7 +272,7 @@ static int32_t send_now(connection *to, const uint8_t *data, size_t length) {
     return 0;
   }
   wasi_output_write(to->output, data, length, got.at); /* the stream-error is behind four */
-  return got.at[0] != 0 ? fail_stream(&to->failure, &got, 4) : (int32_t)length;
+  return got.at[0] != 0 ? wasi_fail_stream(&to->failure, &got, 4) : (int32_t)length;
 }
 
 /** Sends the rest of a head that was taken, as far as the stream takes it. @returns 0 when all is gone, else as send_now */
@@ -466,8 +310,8 @@ static int32_t send_within(connection *to, const uint8_t *data, size_t length, l
     if (within->ns == 0) {
       return PORTHOLE_WANT_WRITE;
     }
-    if (!wait_within(within, writable_of(to))) {
-      return fail(&to->failure, PORTHOLE_HOST_TIMED_OUT, "sending took too long");
+    if (!wasi_wait_within(within, writable_of(to))) {
+      return wasi_fail(&to->failure, PORTHOLE_HOST_TIMED_OUT, "sending took too long");
     }
   }
 }
@@ -478,11 +322,11 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, i
     return PORTHOLE_HOST_BAD_HANDLE;
   }
   if (data == NULL || length == 0) {
-    return fail(&to->failure, PORTHOLE_HOST_OTHER, "there is nothing to send");
+    return wasi_fail(&to->failure, PORTHOLE_HOST_OTHER, "there is nothing to send");
   }
   limit within = limit_of(timeout_ms);
   int32_t sent = send_within(to, data, length, &within);
-  end_limit(&within);
+  wasi_end_limit(&within);
   return sent;
 }
 
@@ -492,7 +336,7 @@ int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t leng
     return PORTHOLE_HOST_BAD_HANDLE;
   }
   if (head == NULL || length == 0 || length > INT32_MAX) {
-    return fail(&to->failure, PORTHOLE_HOST_OTHER, "this is no head");
+    return wasi_fail(&to->failure, PORTHOLE_HOST_OTHER, "this is no head");
   }
   limit within = limit_of(timeout_ms);
   size_t done = 0;
@@ -504,7 +348,7 @@ int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t leng
     }
     done += (size_t)sent;
   }
-  end_limit(&within);
+  wasi_end_limit(&within);
   if (sent == PORTHOLE_WANT_WRITE && done > 0) {
     keep(to, head + done, length - done);
     sent = 0;
@@ -519,13 +363,13 @@ static int32_t receive_now(connection *from, uint8_t *buffer, size_t capacity) {
   wasi_input_read(from->input, capacity, got.at);
   if (got.at[0] != 0) {
     wasi_landed(NULL, 0, buffer, capacity);
-    int32_t error = fail_stream(&from->failure, &got, 4);
+    int32_t error = wasi_fail_stream(&from->failure, &got, 4);
     return error == PORTHOLE_HOST_CLOSED ? 0 : error;
   }
   uint32_t length = word_at(&got, 8);
   wasi_landed(pointer_at(&got, 4), length, buffer, capacity);
   if (length > capacity) {
-    return fail(&from->failure, PORTHOLE_HOST_OTHER, "the runtime gave more than was asked for");
+    return wasi_fail(&from->failure, PORTHOLE_HOST_OTHER, "the runtime gave more than was asked for");
   }
   return length > 0 ? (int32_t)length : PORTHOLE_WANT_READ;
 }
@@ -533,12 +377,12 @@ static int32_t receive_now(connection *from, uint8_t *buffer, size_t capacity) {
 /** Waits until a receive can be tried again, or the rest of a head can go on. @returns false when the time is up */
 static bool wait_to_receive(connection *from, limit *within) {
   if (send_kept(from) != PORTHOLE_WANT_WRITE) { /* half of a head gets no answer */
-    return wait_within(within, readable_of(from));
+    return wasi_wait_within(within, readable_of(from));
   }
   wasi_handle list[3] = {readable_of(from), writable_of(from)};
   uint32_t ready[3];
   uint32_t count;
-  return poll_within(within, list, 2, ready, &count);
+  return wasi_poll_within(within, list, 2, ready, &count);
 }
 
 int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
@@ -547,7 +391,7 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
     return PORTHOLE_HOST_BAD_HANDLE;
   }
   if (buffer == NULL || capacity == 0) {
-    return fail(&from->failure, PORTHOLE_HOST_OTHER, "there is no room to receive into");
+    return wasi_fail(&from->failure, PORTHOLE_HOST_OTHER, "there is no room to receive into");
   }
   capacity = capacity < INT32_MAX ? capacity : INT32_MAX;
   limit within = limit_of(timeout_ms);
@@ -555,12 +399,12 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
   while (received == PORTHOLE_WANT_READ && timeout_ms != 0) {
     received = wait_to_receive(from, &within)
                    ? receive_now(from, buffer, capacity)
-                   : fail(&from->failure, PORTHOLE_HOST_TIMED_OUT, "nothing came for too long");
+                   : wasi_fail(&from->failure, PORTHOLE_HOST_TIMED_OUT, "nothing came for too long");
   }
   if (received == PORTHOLE_WANT_READ) {
     send_kept(from);
   }
-  end_limit(&within);
+  wasi_end_limit(&within);
   return received;
 }
 
@@ -576,7 +420,7 @@ static void sleep_for(int32_t timeout_ms) {
     limit once = limit_of(timeout_ms < 0 ? INT32_MAX : timeout_ms);
     once.clock = wasi_after((uint64_t)once.ns);
     wasi_pollable_block(once.clock);
-    end_limit(&once);
+    wasi_end_limit(&once);
   } while (timeout_ms < 0);
 }
 
@@ -613,7 +457,7 @@ static int32_t poll_pairs(const int32_t *list, uint32_t count, limit *within, in
     }
     *again = false;
   } else {
-    *again = poll_within(within, polled, polled_count, ready, &ready_count);
+    *again = wasi_poll_within(within, polled, polled_count, ready, &ready_count);
   }
   for (uint32_t i = 0; i < ready_count; i++) {
     if (ready[i] < polled_count) {
@@ -655,7 +499,7 @@ int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
   do {
     found = poll_pairs(list, count, &within, bits, &again);
   } while (found == 0 && again);
-  end_limit(&within);
+  wasi_end_limit(&within);
   for (uint32_t i = 0; i < count; i++) {
     list[INTEREST_OF(i)] = bits[i];
   }
@@ -697,7 +541,7 @@ static size_t write_end(const connection *of, bool peer, char *to) {
     end.part[i] = end.ipv6 ? half_at(&got, 16 + 2 * i) : got.at[10 + i];
   }
   end.scope = end.ipv6 ? word_at(&got, 32) : 0;
-  return address_write(&end, half_at(&got, 8), to);
+  return wasi_address_write(&end, half_at(&got, 8), to);
 }
 
 int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t capacity) {
