@@ -29,8 +29,8 @@ if (!has('python3', '-c', 'import ensurepip')) missing.push('python3-venv');
 /** Installs what isn't Debian's. @returns {string | false} what can't be had */
 function lacking() {
   if (missing.length > 0) return `apt-get install ${missing.join(' ')}`;
-  const npm = ['ci', '--prefix', join(root, 'bindings', 'wasi'), '--no-audit', '--no-fund', '--loglevel=error'];
-  if (!has('npm', ...npm)) return 'the packages of bindings/wasi/package-lock.json can\'t be installed';
+  const npm = ['ci', '--prefix', join(root, 'test', 'wasi'), '--no-audit', '--no-fund', '--loglevel=error'];
+  if (!has('npm', ...npm)) return 'the packages of test/wasi/package-lock.json can\'t be installed';
   if (!existsSync(python) && !has('python3', '-m', 'venv', venv)) return 'no Python environment can be made';
   const pip = ['-m', 'pip', 'install', '-q', '-r', join(root, 'test', 'wasi', 'requirements.txt')];
   return !has(python, '-c', 'import wasmtime') && !has(python, ...pip) && 'wasmtime for Python can\'t be installed';
@@ -61,7 +61,7 @@ describe('the host for WASI 0.2', { skip }, () => {
     const readme = readFileSync(join(root, 'bindings', 'wasi', 'README.md'), 'utf8');
     await run('bash', ['-ec', /^```sh\n([\s\S]*?)^```$/m.exec(readme)[1]], limits);
     folder = mkdtempSync(join(tmpdir(), 'porthole-wasi-'));
-    const tools = join(root, 'bindings', 'wasi', 'node_modules');
+    const tools = join(root, 'test', 'wasi', 'node_modules');
     const { transpile } = await import(
       pathToFileURL(join(tools, '@bytecodealliance', 'jco-transpile', 'dist', 'index.js'))
     );
@@ -89,7 +89,7 @@ describe('the host for WASI 0.2', { skip }, () => {
 
   test('the component needs WASI 0.2 and no adapter, and is small', async () => {
     const { componentWit } = await import(
-      createRequire(join(root, 'bindings', 'wasi', 'package.json')).resolve('@bytecodealliance/jco-transpile/wasm-tools')
+      createRequire(join(root, 'test', 'wasi', 'package.json')).resolve('@bytecodealliance/jco-transpile/wasm-tools')
     );
     const imports = [...(await componentWit(readFileSync(component))).matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name);
     assert.deepEqual(imports.sort(), [

@@ -2,9 +2,9 @@
 //
 // Makes a component of a linked program, without an adapter.
 //
-//   node bindings/wasi/componentize.mjs PROGRAM.wasm WORLD COMPONENT.wasm FOLDER
+//   node test/wasi/componentize.mjs PROGRAM.wasm WORLD COMPONENT.wasm FOLDER
 //
-// WORLD is one of wit/world.wit; FOLDER has the WIT of WASI 0.2.12, a folder with a package.wit for each package.
+// WORLD is one of bindings/wasi/wit/world.wit; FOLDER has the WIT of WASI 0.2.12, a folder with a package.wit for each package.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +17,6 @@ const nested = PACKAGES.map((name) => {
   const text = readFileSync(join(folder, `wasi-${name}`, 'package.wit'), 'utf8');
   return `${text.replace(/^package ([^;]+);/m, 'package $1 {')}\n}\n`;
 });
-const witSource = readFileSync(new URL('wit/world.wit', import.meta.url), 'utf8') + nested.join('');
+const witSource = readFileSync(new URL('../../bindings/wasi/wit/world.wit', import.meta.url), 'utf8') + nested.join('');
 const embedded = await componentEmbed({ binary: readFileSync(program), world, witSource });
 writeFileSync(component, await componentNew(embedded, []));
