@@ -39,7 +39,7 @@ import { HTTP_PORT } from './constants.js';
 import { Requests, STATES } from './requests.js';
 import { forsake, HTTPResponse, Source } from './response.js';
 import { Settings, termsOf } from './settings.js';
-import { overridesSteps, requestBySteps, sendBySteps } from './steps.js';
+import { overridesSteps, requestBySteps, sendBySteps, untilChannel } from './steps.js';
 
 const NO_FIELDS = Object.freeze([]);
 /** Stands for the loss of a stale connection, after which the request goes out once more. */
@@ -334,9 +334,17 @@ export class HTTPConnection extends Settings {
     const requests = this.#requests;
     const go = async () => {
       requests.stepping = Object.assign(exchange, { given: null, body: described });
+      let over = false;
       try {
-        await requestBySteps(this, exchange, body, described, options);
+        const steps = requestBySteps(this, exchange, body, described, options);
+        await (exchange.channel === null ? steps : Promise.race([steps, untilChannel(exchange, () => over || undefined)]));
+      } catch (error) {
+        const { channel } = exchange;
+        if (channel === null || channel.closed || !channel.abandoned) throw error;
+        throw requests.failed(channel, error, 'send', true);
       } finally {
+        over = true;
+        exchange.channel?.waiting.wake();
         if (requests.stepping === exchange) requests.stepping = null;
       }
     };
@@ -356,17 +364,10 @@ export class HTTPConnection extends Settings {
     exchange.outflow = upload;
     requests.framing = exchange;
     return new Promise((resolve, reject) => {
+      let headSent = false;
       let answered = false;
-      const begun = () => {
-        const { channel } = exchange;
-        const step = () => (channel.headIn || upload.over ? true : undefined);
-        const done = () => {
-          answered ||= !upload.over;
-          resolve();
-        };
-        channel.waiting.until('send', null, [], step).then(done, () => {});
-      };
       const over = (error) => {
+        if (upload.over) return;
         const { channel } = exchange;
         upload.over = true;
         if (requests.framing === exchange) requests.framing = null;
@@ -377,10 +378,17 @@ export class HTTPConnection extends Settings {
         else reject(requests.failed(channel, error.reason, 'send', true));
         if (!channel.closed) channel.uploadOver();
       };
-      sendBySteps(this, exchange, body, begun).then(
-        () => over(null),
-        (reason) => over({ reason }),
-      );
+      const fail = (reason) => over({ reason });
+      const settled = () => (upload.over || (headSent && exchange.channel.headIn) ? true : undefined);
+      untilChannel(exchange, settled).then(() => {
+        answered ||= !upload.over;
+        resolve();
+      }, fail);
+      const onhead = () => {
+        headSent = true;
+        exchange.channel.waiting.wake();
+      };
+      sendBySteps(this, exchange, body, onhead).then(() => over(null), fail);
     });
   }
 

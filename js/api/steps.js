@@ -4,6 +4,7 @@
 
 import { Buffer } from 'node:buffer';
 import { BODY_NONE, ENCODE_CHUNKED, EXPECT_CONTINUE } from '../../bindings/generated/abi.js';
+import { turn } from '../../bindings/node/timers.js';
 import { listFields, planRequest } from '../../bindings/wasm/fields.js';
 import { coreError } from '../errors.js';
 import { refused } from '../refusal.js';
@@ -50,11 +51,11 @@ export async function requestBySteps(connection, exchange, given, body, { encode
  * @param {import('./connection.js').HTTPConnection} connection
  * @param {import('../request/exchange.js').Exchange} exchange whose head is staged
  * @param {import('../request/body.js').Body} body
- * @param {() => void} begun called when the head was sent
+ * @param {() => void} onhead called when the head was sent
  */
-export async function sendBySteps(connection, exchange, body, begun) {
+export async function sendBySteps(connection, exchange, body, onhead) {
   await connection.send(Buffer.from(exchange.channel.core.takeStaged()));
-  begun();
+  onhead();
   if (body.kind === BODY_NONE) return;
   const source = body.bytes === null ? body.open() : null;
   let piece = source === null ? body.bytes : await source.next();
@@ -75,6 +76,30 @@ export async function sendBySteps(connection, exchange, body, begun) {
   if (error !== 0) throw refused(error, { headers: fields, index: core.refused, limit: core.limit });
   const end = Buffer.from(core.takeStaged());
   if (end.length > 0) await connection.send(end);
+}
+
+/**
+ * Waits for what a subclass does, which may never come to an end, as long as the channel of the request is there. The end of the
+ * channel is told a turn later: an error that the subclass has of it goes before.
+ *
+ * @param {import('../request/exchange.js').Exchange} exchange whose channel may be replaced meanwhile
+ * @param {() => true | undefined} step
+ */
+export async function untilChannel(exchange, step) {
+  const { channel } = exchange;
+  const stepped = () => {
+    const result = step();
+    if (result === undefined && channel.abandoned) throw channel.failure();
+    return result;
+  };
+  try {
+    if (channel.closed) throw channel.failure();
+    await channel.waiting.until('send', null, exchange.signals, stepped);
+  } catch (error) {
+    if (exchange.channel !== channel) return untilChannel(exchange, step);
+    await turn();
+    throw error;
+  }
 }
 
 /** A piece as it goes on the wire. */

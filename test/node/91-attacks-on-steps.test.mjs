@@ -7,9 +7,17 @@ import { test } from 'node:test';
 import { HTTPConnection } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
 
-class Stuck extends HTTPConnection {
+const NEVER = new Promise(() => {});
+
+class StuckSend extends HTTPConnection {
   send() {
-    return new Promise((_resolve) => {});
+    return NEVER;
+  }
+}
+
+class StuckEnd extends HTTPConnection {
+  endheaders() {
+    return NEVER;
   }
 }
 
@@ -27,17 +35,31 @@ const ENDS = {
   'a signal of the request': { end: (_conn, controller) => controller.abort(), name: 'AbortError' },
 };
 
-for (const [how, { end, name }] of Object.entries(ENDS)) {
-  test(`a request whose overridden send() never settles is ended by ${how}`, () =>
+for (const Stuck of [StuckSend, StuckEnd]) {
+  for (const [how, { end, name }] of Object.entries(ENDS)) {
+    test(`a request whose steps never settle, a ${Stuck.name}, is ended by ${how}`, () =>
+      withServer(
+        () => reply('body'),
+        async ({ port }) => {
+          const controller = new AbortController();
+          const conn = new Stuck('127.0.0.1', port);
+          const requesting = conn.request('GET', '/', null, {}, { signal: controller.signal });
+          await new Promise((resolve) => setImmediate(resolve));
+          end(conn, controller);
+          assert.equal((await outcome(requesting)).name, name);
+          await assert.rejects(conn.getresponse(), { name: 'ResponseNotReady' });
+          conn.putrequest('GET', '/');
+          conn.close();
+        },
+      ));
+  }
+
+  test(`a request whose steps never settle, a ${Stuck.name}, is ended by its deadline`, () =>
     withServer(
       () => reply('body'),
       async ({ port }) => {
-        const controller = new AbortController();
         const conn = new Stuck('127.0.0.1', port);
-        const requesting = conn.request('GET', '/', null, {}, { signal: controller.signal });
-        await new Promise((resolve) => setImmediate(resolve));
-        end(conn, controller);
-        assert.equal((await outcome(requesting)).name, name);
+        await assert.rejects(conn.request('GET', '/', null, {}, { deadline: 0.05 }), { name: 'TimeoutError', message: /deadline of 0\.05 s/ });
         conn.close();
       },
     ));
