@@ -3,7 +3,7 @@
 // What the contract says of one connection: in which state it is, and which errors an operation may have. Where the
 // contract is silent, or where what happened depends on time, all that is reasonable is allowed.
 
-import { performance } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import {
   BadStatusLine,
   CannotSendHeader,
@@ -20,8 +20,11 @@ import { Label } from './labels.mjs';
 import { Starved } from './sources.mjs';
 
 const PHASES = ['lookup', 'connect', 'tls', 'send', 'continue', 'receive'];
-/** For so many milliseconds after the peer ended a connection, a request may not have seen it. */
+/** For so many milliseconds after the peer ended a connection, a request may not have seen it, … */
 const STALE_FOR = 25;
+/** … and as much longer as the event loop, which both share, has stood still at most. */
+const delays = monitorEventLoopDelay({ resolution: 5 });
+delays.enable();
 
 /** Is it an end or a reset of the connection? */
 function isNetwork(error) {
@@ -251,7 +254,7 @@ export class Model {
     const session = request.seen?.session;
     return request.connection.requests.slice(0, at).some((one) => {
       if (!one.spoils || one.seen === null || (session !== undefined && one.seen.session !== session)) return false;
-      return one.seen.session.endedAt > request.begun - STALE_FOR;
+      return one.seen.session.endedAt > request.begun - STALE_FOR - delays.max / 1e6;
     });
   }
 
