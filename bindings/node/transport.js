@@ -176,7 +176,7 @@ export class Transport {
   #patient = false; // do errors of writes wait for what is there?
   #released = false;
   #freed = null;
-  #resting = false; // does the socket keep the process from ending?
+  #resting = false; // may the process end, for all that the socket does?
 
   /** @param {import('node:stream').Duplex} socket @param {boolean} own was it made by `connect`? */
   constructor(socket, own) {
