@@ -44,6 +44,7 @@ class Session {
   #left = 0; // bytes of the body or of the chunk
   #chunked = false;
   #over = false; // nothing more is understood
+  #stalled = false; // … nor said
   #turn = Promise.resolve(); // the answers, one after the other
   #released = false;
 
@@ -261,6 +262,7 @@ class Session {
 
   async #write(request, seen) {
     const { script } = request;
+    if (this.#stalled) return;
     if (script.echo) {
       await this.#send(`HTTP/1.1 200 Echo\r\nX-Id: ${request.id}\r\nTransfer-Encoding: chunked\r\n\r\n`);
       if (seen.complete && request.upload.size === 0) this.#echo(seen, null);
@@ -277,6 +279,7 @@ class Session {
     this.#peer.moved();
     if (fault?.kind === 'stall') {
       this.#over = true;
+      this.#stalled = true;
       return;
     }
     if (fault?.kind === 'cut') {
