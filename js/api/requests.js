@@ -294,14 +294,14 @@ export class Requests {
   /** Sends what is staged: all there is of a request without a body. @returns {Promise<void>} */
   flush(exchange, body) {
     const { channel } = exchange;
-    if (!channel.transport.settled) return this.#flushSettled(exchange, body);
+    if (!channel.transport.settled) return this.queued(this.#flushSettled(exchange, body));
     try {
       this.departs(channel, exchange);
       channel.flush();
       this.departed(channel, exchange);
       return DONE;
     } catch (error) {
-      if (this.isStale(channel, exchange, error)) return this.repeat(exchange);
+      if (this.isStale(channel, exchange, error)) return this.queued(this.repeat(exchange));
       body.discard(error);
       return Promise.reject(this.failed(channel, error, 'send'));
     }
@@ -315,7 +315,7 @@ export class Requests {
       channel.transport.settled = true;
       return this.flush(exchange, body);
     }
-    return this.queued(this.send(exchange, body));
+    return this.send(exchange, body);
   }
 
   /** Sends what is staged, and the body. */

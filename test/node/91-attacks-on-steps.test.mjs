@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Steps of a subclass that never settle: close() and signals end the request all the same.
+// Steps: those of a subclass that never settle, which close() and signals end all the same; and those that nobody awaits.
 
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { HTTPConnection } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
@@ -64,3 +65,20 @@ for (const Stuck of [StuckSend, StuckEnd]) {
       },
     ));
 }
+
+test('what is sent by hand goes out behind its head, also on a connection that has to be looked at before', () =>
+  withServer(
+    (head) => (head.startsWith('GET') ? reply('body') : undefined),
+    async ({ port, requests }) => {
+      const conn = new HTTPConnection('127.0.0.1', port, { create_connection: () => connect(port, '127.0.0.1') });
+      await conn.request('GET', '/');
+      await (await conn.getresponse()).read();
+      const before = requests[0].length;
+      conn.putrequest('PUT', '/by-hand');
+      conn.putheader('Content-Length', '10');
+      await Promise.all([conn.endheaders(), conn.send('01234'), conn.send('56789')]);
+      for (let i = 0; i < 200 && !/[56789]{5}/.test(requests[0]); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.match(requests[0].slice(before), /^PUT \/by-hand HTTP\/1\.1\r\n.*\r\n\r\n0123456789$/s);
+      conn.close();
+    },
+  ));
