@@ -6,8 +6,8 @@ import diagnostics from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import net from 'node:net';
 import { HTTPResponse, ImproperConnectionState, InvalidURL, TimeoutError } from '../../js/index.js';
-import { textOf } from './model.mjs';
 import { difference } from './labels.mjs';
+import { textOf } from './model.mjs';
 
 /** The state isn't known any more, until the connection is closed at rest. */
 function lose(connection) {
@@ -202,6 +202,7 @@ async function refused(play, op, connection) {
       if (/^ERR_INVALID_(ARG|CHAR)/.test(error?.code) || error instanceof InvalidURL) return;
       if (error?.name === 'CannotSendRequest' && known !== 'idle') return;
       if (before?.reason === error) return;
+      if (known === 'unknown' && connection.requests.some(({ source }) => source?.error === error)) return; // nobody was told before
       play.report('refused', `the argument (${op.what}) has ${textOf(error)} in the state ${known}`);
     },
   });
