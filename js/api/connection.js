@@ -379,7 +379,7 @@ export class HTTPConnection extends Settings {
         if (!channel.closed) channel.uploadOver();
       };
       const fail = (reason) => over({ reason });
-      const settled = () => (upload.over || (headSent && exchange.channel.headIn) ? true : undefined);
+      const settled = () => (upload.over || (headSent && exchange.channel.answered) ? true : undefined);
       untilChannel(exchange, settled).then(() => {
         answered ||= !upload.over;
         resolve();

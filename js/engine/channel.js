@@ -215,6 +215,11 @@ export class Channel {
     return !this.closed && this.core.headIn;
   }
 
+  /** Is the request under way answered? Of one behind a response that is being read, that isn't known once the channel has failed. */
+  get answered() {
+    return this.headIn && !this.abandoned && !(this.failed && this.core.open);
+  }
+
   /** Has the connection failed while something was due? */
   get failed() {
     return this.closed || this.error !== undefined || this.core.error !== 0;

@@ -139,7 +139,7 @@ export class Outflow {
 
   #step() {
     const channel = this.#channel;
-    if (channel.headIn) this.#answered = true;
+    if (channel.answered) this.#answered = true;
     try {
       const done = this.#advance();
       if (this.#answered && !this.#raw) this.#resolve();

@@ -82,3 +82,21 @@ test('what is sent by hand goes out behind its head, also on a connection that h
       conn.close();
     },
   ));
+
+test('close() rejects an upload behind a response that is not read', () =>
+  withServer(
+    (head, socket) => {
+      if (head.startsWith('POST')) socket.pause();
+      return head.startsWith('GET') ? 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc' : undefined;
+    },
+    async ({ port }) => {
+      const conn = new HTTPConnection('127.0.0.1', port);
+      await conn.request('GET', '/');
+      const reading = (await conn.getresponse()).read();
+      const uploading = conn.request('POST', '/', Buffer.alloc(30_000_000));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      conn.close();
+      await assert.rejects(uploading, { name: 'NotConnected' });
+      await assert.rejects(reading, { name: 'NotConnected' });
+    },
+  ));
