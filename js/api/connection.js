@@ -224,8 +224,7 @@ export class HTTPConnection extends Settings {
     exchange.flags = flagsOf(exchange, body, options);
     this.#checkTrailers(exchange);
     this.#requests.stage(exchange);
-    if (body.kind === BODY_NONE && this.#requests.ready(exchange)) return this.#requests.flush(exchange, body);
-    return this.#requests.queued(this.#requests.send(exchange, body));
+    return this.#requests.dispatch(exchange, body);
   }
 
   /** Takes the options of a request into account. */
@@ -325,8 +324,7 @@ export class HTTPConnection extends Settings {
     exchange.byHand = body.kind === BODY_NONE && exchange.channel.core.uploading;
     if (this.send !== HTTPConnection.prototype.send) return this.#requests.queued(this.#sendSteps(exchange, body));
     if (body.repeatable) exchange.replay = body;
-    if (body.kind === BODY_NONE && this.#requests.ready(exchange)) return this.#requests.flush(exchange, body);
-    return this.#requests.queued(this.#requests.send(exchange, body));
+    return this.#requests.dispatch(exchange, body);
   }
 
   /** request() by the steps that a subclass overrides, in CPython's order. */

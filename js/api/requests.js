@@ -277,8 +277,14 @@ export class Requests {
 
   // ---- sending ----
 
+  /** Sends what is staged, and the body: at once where that can be. What send() is given goes out behind it. @returns {Promise<void>} */
+  dispatch(exchange, body) {
+    if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flush(exchange, body);
+    return this.queued(this.send(exchange, body));
+  }
+
   /** Can what is staged go out at once, but for a turn of the event loop where the transport isn't settled? */
-  ready(exchange) {
+  #ready(exchange) {
     const { channel } = exchange;
     const { transport } = channel;
     return (
@@ -292,7 +298,7 @@ export class Requests {
   }
 
   /** Sends what is staged: all there is of a request without a body. @returns {Promise<void>} */
-  flush(exchange, body) {
+  #flush(exchange, body) {
     const { channel } = exchange;
     if (!channel.transport.settled) return this.queued(this.#flushSettled(exchange, body));
     try {
@@ -313,7 +319,7 @@ export class Requests {
     await turn();
     if (channel.usable && !channel.closed && !channel.transport.full) {
       channel.transport.settled = true;
-      return this.flush(exchange, body);
+      return this.#flush(exchange, body);
     }
     return this.send(exchange, body);
   }
