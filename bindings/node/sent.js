@@ -5,13 +5,14 @@
 
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { endianness } from 'node:os';
+
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** An address and a port as the kernel writes them: words of the host's byte order, in hexadecimal. */
 function tableKey(address, port) {
   const bytes = net.isIPv4(address) ? Buffer.from(address.split('.').map(Number)) : bytesOfIPv6(address);
   if (bytes === null) return null;
-  if (endianness() === 'LE') bytes.swap32();
+  if (LITTLE_ENDIAN) bytes.swap32();
   return `${bytes.toString('hex')}:${port.toString(16).padStart(4, '0')}`.toUpperCase();
 }
 

@@ -16,7 +16,7 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import net from 'node:net';
-import tls from 'node:tls';
+import { tls } from './builtins.js';
 import { delayWriteErrors } from './late.js';
 import {
   HOST_ABORTED,
@@ -281,12 +281,12 @@ export class Transport {
         return answerOf(error);
       }
     };
-    const check = checkServerIdentity ?? tls.checkServerIdentity;
+    const check = checkServerIdentity ?? tls().checkServerIdentity;
     const hooks = {
       checkServerIdentity: (_name, certificate) => guarded(() => verdictOf(check(wanted, certificate)), (error) => error),
     };
     if (pskCallback) hooks.pskCallback = (hint) => guarded(() => pskCallback(hint), () => null);
-    socket = tls.connect({
+    socket = tls().connect({
       ...settings,
       ...hooks,
       servername: isAddress(wanted) ? '' : wanted,

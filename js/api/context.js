@@ -2,10 +2,9 @@
 //
 // SSLContext: what TLS is spoken with, as Python's ssl has it and node:tls does it; and what to do when it fails.
 
-import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import { delimiter, join } from 'node:path';
-import tls from 'node:tls';
+import { crypto, tls } from '../../bindings/node/builtins.js';
 import { argumentError, InvalidURL, kindOf, quoted } from '../errors.js';
 import { asBuffer, isBytes } from '../request/bytes.js';
 import { checkOptions } from '../request/options.js';
@@ -36,11 +35,11 @@ let ciphers; // the default ones, once they are known
 /** Node's ciphers at OpenSSL's security level 2, as CPython has it: no keys and signatures under 112 bits. */
 function defaultCiphers() {
   if (ciphers === undefined) {
-    ciphers = `@SECLEVEL=2:${tls.DEFAULT_CIPHERS}`;
+    ciphers = `@SECLEVEL=2:${tls().DEFAULT_CIPHERS}`;
     try {
-      tls.createSecureContext({ ciphers });
+      tls().createSecureContext({ ciphers });
     } catch {
-      ciphers = tls.DEFAULT_CIPHERS; // a runtime whose TLS isn't OpenSSL
+      ciphers = tls().DEFAULT_CIPHERS; // a runtime whose TLS isn't OpenSSL
     }
   }
   return ciphers;
@@ -71,7 +70,7 @@ function readData(data) {
   if (!isBytes(data)) throw argumentError(`cadata must be a string or bytes, not ${kindOf(data)}`, 'ERR_INVALID_ARG_TYPE');
   const found = [];
   for (let rest = asBuffer(data); rest.length > 0; ) {
-    const certificate = new X509Certificate(rest);
+    const certificate = new (crypto().X509Certificate)(rest);
     found.push(certificate.toString());
     rest = rest.subarray(certificate.raw.length);
   }
@@ -80,14 +79,14 @@ function readData(data) {
 
 /** What NODE_EXTRA_CA_CERTS adds to every store of Node. */
 function extraCertificates() {
-  if (tls.getCACertificates !== undefined) return tls.getCACertificates('extra');
+  if (tls().getCACertificates !== undefined) return tls().getCACertificates('extra');
   const file = process.env.NODE_EXTRA_CA_CERTS;
   return file && fs.existsSync(file) ? [fs.readFileSync(file, 'latin1')] : [];
 }
 
 /** What Node trusts when it isn't told. */
 function defaultCertificates() {
-  return tls.getCACertificates?.('default') ?? [...tls.rootCertificates, ...extraCertificates()];
+  return tls().getCACertificates?.('default') ?? [...tls().rootCertificates, ...extraCertificates()];
 }
 
 /** What the system trusts: the files of SSL_CERT_FILE and SSL_CERT_DIR, else what Node says, else the usual file. */
@@ -96,7 +95,7 @@ function systemCertificates() {
   const found = [];
   if (SSL_CERT_FILE) found.push(readPem(SSL_CERT_FILE, 'SSL_CERT_FILE', certificates));
   if (SSL_CERT_DIR) found.push(...SSL_CERT_DIR.split(delimiter).flatMap((folder) => readFolder(folder)));
-  if (found.length === 0 && tls.getCACertificates !== undefined) found.push(...tls.getCACertificates('system'));
+  if (found.length === 0 && tls().getCACertificates !== undefined) found.push(...tls().getCACertificates('system'));
   if (found.length === 0) {
     const file = SYSTEM_FILES.find((path) => fs.existsSync(path));
     if (file === undefined) {
@@ -209,7 +208,7 @@ export class SSLContext {
     if (secret !== null && secret !== undefined) {
       chain.passphrase = typeof secret === 'string' ? secret : asBuffer(secret).latin1Slice();
     }
-    tls.createSecureContext(chain);
+    tls().createSecureContext(chain);
     this.#chains.push(chain);
     this.#settings = null;
   }
@@ -257,7 +256,7 @@ export class SSLContext {
    * @throws {Error} Node's own, when there is none of them
    */
   set_ciphers(list) {
-    tls.createSecureContext({ ciphers: list });
+    tls().createSecureContext({ ciphers: list });
     this.#ciphers = list;
     this.#settings = null;
   }
@@ -286,7 +285,7 @@ export class SSLContext {
   #resolve() {
     if (this.#settings === null) {
       const { ca, crl, cert, key, ciphers, minVersion, maxVersion, ...options } = this.options();
-      options.secureContext = tls.createSecureContext({ ca, crl, cert, key, ciphers, minVersion, maxVersion });
+      options.secureContext = tls().createSecureContext({ ca, crl, cert, key, ciphers, minVersion, maxVersion });
       this.#settings = Object.freeze(options);
     }
     return this.#settings;

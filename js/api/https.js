@@ -2,7 +2,7 @@
 //
 // HTTPSConnection: Python's http.client.HTTPSConnection.
 
-import { checkServerIdentity } from 'node:tls';
+import { tls } from '../../bindings/node/builtins.js';
 import { HTTPConnection } from './connection.js';
 import { HTTPS_PORT } from './constants.js';
 import { argumentError } from '../errors.js';
@@ -92,7 +92,7 @@ export class HTTPSConnection extends HTTPConnection {
     if (this.#context === null) sharedContext ??= create_default_context();
     let settings = settingsOf(this.#context ?? sharedContext);
     if (this.#checkHostname !== null) {
-      settings = { ...settings, checkServerIdentity: this.#checkHostname ? checkServerIdentity : anyIdentity };
+      settings = { ...settings, checkServerIdentity: this.#checkHostname ? tls().checkServerIdentity : anyIdentity };
     }
     const sessions = this.#sessions;
     const session = sessions.last;

@@ -4,8 +4,8 @@
 // Eyeballs" says (RFC 8305): one after the other at short intervals, families in turn, none given up before another one
 // is connected.
 
-import dns from 'node:dns';
 import net from 'node:net';
+import { dns } from '../../bindings/node/builtins.js';
 import { Transport } from '../../bindings/node/transport.js';
 import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
 import { argumentError, kindOf, TimeoutError } from '../errors.js';
@@ -205,7 +205,7 @@ async function make(dial, attempt) {
   if (net.isIP(host) !== 0) return race([host], options, secured, attempt);
   progress.phase = 'lookup';
   if (limits.lookup !== undefined) attempt.limit(limits.lookup);
-  const addresses = await lookUp(host, dial.lookup ?? dns.lookup);
+  const addresses = await lookUp(host, dial.lookup ?? dns().lookup);
   progress.lookup = now();
   progress.phase = 'connect';
   if (limits.lookup !== undefined) attempt.limit(limits.connect);

@@ -2,7 +2,7 @@
 //
 // What callers give as bytes or text, as it is sent, and what a message calls the things that they give.
 
-import { types } from 'node:util';
+import types from 'node:util/types';
 import { isWide } from '../../bindings/wasm/text.js';
 import { WIDE_BODY } from '../../bindings/generated/errors.js';
 import { argumentError, coreError, kindOf } from '../errors.js';

@@ -4,7 +4,7 @@
 //
 // No message says anything of what a value holds, as it may be a secret.
 
-import { types } from 'node:util';
+import types from 'node:util/types';
 import { BAD_HEADER_VALUE, WIDE_HEADER_VALUE } from '../../bindings/generated/errors.js';
 import { argumentError, kindOf } from '../errors.js';
 import { refused } from '../refusal.js';

@@ -2,7 +2,7 @@
 //
 // Bodies out of memory and out of iterables.
 
-import { types } from 'node:util';
+import types from 'node:util/types';
 import { BODY_KNOWN } from '../../bindings/generated/abi.js';
 import { argumentError } from '../errors.js';
 import { BaseBody, EMPTY, EMPTY_MAX, ignore } from './base-body.js';

@@ -2,7 +2,7 @@
 //
 // What can't be a body, and what to do instead.
 
-import { types } from 'node:util';
+import types from 'node:util/types';
 import { argumentError, kindOf } from '../errors.js';
 
 /** Where arguments got into the wrong places. */

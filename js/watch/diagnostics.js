@@ -3,9 +3,8 @@
 // What happens, told to whoever subscribes: the channels of node:diagnostics_channel, which NODE_DEBUG=porthole prints.
 
 import { channel } from 'node:diagnostics_channel';
-import { debuglog } from 'node:util';
 
-const debug = debuglog('porthole');
+const debug = process.getBuiltinModule('node:util').debuglog('porthole'); // an import would load all that util has
 
 /**
  * @param {string} name
