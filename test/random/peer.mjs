@@ -76,6 +76,12 @@ class Session {
     this.#socket.destroy();
   }
 
+  /** What it has read and written, for people. */
+  toString() {
+    const { bytesRead, bytesWritten, writableLength } = this.#socket;
+    return `${bytesRead} and ${bytesWritten - writableLength}${this.#stalled ? ', stalled' : ''}${this.#socket.isPaused() ? ', paused' : ''}`;
+  }
+
   // ---- reading ----
 
   #take(bytes) {
@@ -371,6 +377,11 @@ export class Peer {
 
   get open() {
     return this.#sessions.size;
+  }
+
+  /** What all connections have read and written. */
+  described() {
+    return [...this.#sessions].join(' / ') || 'are closed';
   }
 
   left(session) {

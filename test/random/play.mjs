@@ -164,11 +164,18 @@ export class Play {
           return;
         }
       } else if (performance.now() - task.begun > BOUND) {
-        this.report('hang', `${task.name} does not end`);
+        this.report('hang', `${task.name} does not end${this.#where(task.connection)}`);
         this.stopped = true;
         return;
       }
     }
+  }
+
+  /** Which side of a connection that hangs has not seen what the other one sent? */
+  #where({ api }) {
+    const { sock } = api;
+    if (sock === null) return ': there is no socket';
+    return `: its socket has read ${sock.bytesRead} bytes and written ${sock.bytesWritten}; the peer's ${this.peer.described()}`;
   }
 
   /** The connection was closed: all that is under way on it has to end. */
