@@ -25,6 +25,20 @@ import { checkContext } from './context.js';
 /** Members that are looked up on the class when the instance has none of its own, as Python looks attributes up. */
 const CLASS_MEMBERS = ['debuglevel', 'auto_open', 'default_port', 'response_class'];
 
+/** Options that are kept as they were given, and what checks each when it is assigned. */
+const CHECKED = {
+  __proto__: null,
+  deadline: (value) => checkSeconds('deadline', value),
+  source_address: checkSourceAddress,
+  socket_path: checkPath,
+  proxy_context: (value) => checkContext(value, 'proxy_context'),
+  blocksize: (value) => checkCount('blocksize', value ?? 16384, 1),
+  retry_stale: (value) => checkCount('retry_stale', Number(value ?? 0), 0),
+  create_connection: (value) => checkFunction('create_connection', value),
+  lookup: (value) => checkFunction('lookup', value),
+  on_informational: (value) => checkFunction('on_informational', value),
+};
+
 /** What the operations of a connection are allowed. @type {(settings: Settings) => Terms} */
 export let termsOf;
 
@@ -33,6 +47,7 @@ export class Settings {
   #host;
   #port;
   #limits;
+  #checked = { __proto__: null };
 
   /**
    * @param {string} host a name or an address; the port can follow a colon
@@ -49,15 +64,7 @@ export class Settings {
     this.signal = settings.signal;
     this.limits = settings.limits;
     if (settings.limits?.headers === undefined) this.max_response_headers = settings.max_response_headers;
-    this.deadline = checkSeconds('deadline', settings.deadline);
-    this.source_address = checkSourceAddress(settings.source_address);
-    this.socket_path = checkPath(settings.socket_path);
-    this.proxy_context = checkContext(settings.proxy_context, 'proxy_context');
-    this.blocksize = checkCount('blocksize', settings.blocksize ?? 16384, 1);
-    this.retry_stale = checkCount('retry_stale', Number(settings.retry_stale ?? 0), 0);
-    this.create_connection = checkFunction('create_connection', settings.create_connection);
-    this.lookup = checkFunction('lookup', settings.lookup);
-    this.on_informational = checkFunction('on_informational', settings.on_informational);
+    for (const name in CHECKED) this[name] = settings[name];
     /** How many requests were sent. */
     this.request_count = 0;
   }
@@ -128,6 +135,18 @@ export class Settings {
 
   static {
     termsOf = (settings) => settings.#terms;
+    for (const name in CHECKED) {
+      Object.defineProperty(Settings.prototype, name, {
+        configurable: true,
+        enumerable: false, // a context, or what a function holds, is nothing for JSON
+        get() {
+          return this.#checked[name];
+        },
+        set(value) {
+          this.#checked[name] = CHECKED[name](value);
+        },
+      });
+    }
     for (const name of CLASS_MEMBERS) {
       Object.defineProperty(Settings.prototype, name, {
         configurable: true,

@@ -257,3 +257,28 @@ test('a path that would reach another socket than it says is refused', () => {
   }
   assert.throws(() => new HTTPConnection('h', { socket_path: 5 }), { code: 'ERR_INVALID_ARG_TYPE' });
 });
+
+/** [property, a value that it can't have] */
+const WRONG = [
+  ['deadline', 0],
+  ['source_address', 'h'],
+  ['socket_path', ''],
+  ['proxy_context', 'x'],
+  ['blocksize', 0],
+  ['retry_stale', -1],
+  ['create_connection', {}],
+  ['lookup', {}],
+  ['on_informational', {}],
+];
+
+for (const [name, value] of WRONG) {
+  test(`${name} is checked when it is assigned, as in the constructor`, () => {
+    const conn = new HTTPConnection('h');
+    const before = conn[name];
+    assert.throws(() => new HTTPConnection('h', { [name]: value }), { name: 'TypeError' });
+    assert.throws(() => (conn[name] = value), { name: 'TypeError' });
+    assert.equal(conn[name], before);
+    conn[name] = null;
+    assert.equal(conn[name], before);
+  });
+}
