@@ -35,6 +35,7 @@ import { flatHeaders, headerName, headerText } from '../request/headers.js';
 import { checkExpect, checkOptions, checkTrailers, hostAndPort, NO_OPTIONS, TAKES } from '../request/options.js';
 import { print, reprBytes, reprText } from '../watch/debug.js';
 import * as diagnostics from '../watch/diagnostics.js';
+import { SHOWN, shown } from '../watch/shown.js';
 import { HTTP_PORT } from './constants.js';
 import { Requests, STATES } from './requests.js';
 import { forsake, HTTPResponse, Source } from './response.js';
@@ -179,6 +180,27 @@ export class HTTPConnection extends Settings {
 
   async [Symbol.asyncDispose]() {
     this.close();
+  }
+
+  /** What console.log shows. */
+  [SHOWN](depth, options, inspect) {
+    const state = () => {
+      const { link, response } = this.#requests;
+      const { host, port, timeout, request_count } = this;
+      const { tunnel } = link;
+      return {
+        host,
+        port,
+        state: STATES[this.#requests.state],
+        connected: this.sock !== null,
+        ...(tunnel === null ? {} : { tunnel: { host: tunnel.host, port: tunnel.port } }),
+        ...(link.security === null ? {} : { tls: link.security.protocol }),
+        ...(response === null || response.isclosed() ? {} : { response }),
+        timeout,
+        request_count,
+      };
+    };
+    return shown(this, state, depth, options, inspect);
   }
 
   // ---- requests ----

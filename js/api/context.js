@@ -8,6 +8,7 @@ import { crypto, tls } from '../../bindings/node/builtins.js';
 import { argumentError, InvalidURL, kindOf, quoted } from '../errors.js';
 import { asBuffer, isBytes } from '../request/bytes.js';
 import { checkOptions } from '../request/options.js';
+import { SHOWN, shown } from '../watch/shown.js';
 
 /** The peer's certificate is not verified. */
 export const CERT_NONE = 0;
@@ -16,6 +17,7 @@ export const CERT_OPTIONAL = 1;
 /** The peer's certificate is verified. */
 export const CERT_REQUIRED = 2;
 
+const MODES = ['CERT_NONE', 'CERT_OPTIONAL', 'CERT_REQUIRED'];
 const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 const certificates = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/;
 const hashedName = /^[0-9a-f]{8}\.\d+$/;
@@ -280,6 +282,18 @@ export class SSLContext {
       options.key = this.#chains.map(({ key, passphrase }) => ({ pem: key, passphrase }));
     }
     return options;
+  }
+
+  /** What console.log shows. */
+  [SHOWN](depth, options, inspect) {
+    const state = () => ({
+      verify_mode: MODES[this.#verifyMode],
+      check_hostname: this.#checkHostname,
+      minimum_version: this.#minimumVersion,
+      maximum_version: this.#maximumVersion,
+      own_certificates: this.#chains.length,
+    });
+    return shown(this, state, depth, options, inspect);
   }
 
   #resolve() {

@@ -6,6 +6,7 @@
 import { splitParams } from '../../bindings/wasm/fields.js';
 import { argumentError, kindOf } from '../errors.js';
 import { flatHeaders } from '../request/headers.js';
+import { SHOWN, shown } from '../watch/shown.js';
 
 const lowerCase = (name, what) => {
   if (typeof name === 'string') return name.toLowerCase();
@@ -215,8 +216,8 @@ export class HTTPMessage {
   }
 
   /** What `console.log` shows. */
-  [Symbol.for('nodejs.util.inspect.custom')](_depth, options, inspect) {
-    return `HTTPMessage ${inspect(this.items(), options)}`;
+  [SHOWN](depth, options, inspect) {
+    return shown(this, () => this.items(), depth, options, inspect);
   }
 }
 

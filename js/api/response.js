@@ -17,9 +17,11 @@ import {
 import { isBytes } from '../request/bytes.js';
 import * as diagnostics from '../watch/diagnostics.js';
 import { secureHint, wantsTls } from '../watch/hints.js';
+import { SHOWN, shown } from '../watch/shown.js';
 import { HTTPMessage } from './message.js';
 
 const STREAM_BLOCK = 64 * 1024;
+const COOKIE = /^set-cookie2?$/i;
 
 /** Checks an amount: how many bytes, or -1 for the rest. */
 function amount(value) {
@@ -408,11 +410,14 @@ export class HTTPResponse {
     this.close();
   }
 
-  /** What console.log shows. */
-  [Symbol.for('nodejs.util.inspect.custom')](_depth, options, inspect) {
-    const { status, reason, version, url, closed } = this;
-    const headers = Object.fromEntries(this.headers.keys().map((name) => [name, this.getheader(name)]));
-    return `HTTPResponse ${inspect?.({ status, reason, version, url, closed, headers }, options) ?? `${status} ${reason}`}`;
+  /** What console.log shows. The values of cookies are for who asks for them. */
+  [SHOWN](depth, options, inspect) {
+    const state = () => {
+      const { status, reason, version, url, closed } = this;
+      const headers = Object.fromEntries(this.headers.keys().map((name) => [name, COOKIE.test(name) ? '…' : this.getheader(name)]));
+      return { status, reason, version, url, closed, headers };
+    };
+    return shown(this, state, depth, options, inspect);
   }
 
   // ---- inside ----

@@ -6,6 +6,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
 import { refused } from '../refusal.js';
+import { SHOWN, shown } from '../watch/shown.js';
 
 const NO_SIGNALS = Object.freeze([]);
 
@@ -138,6 +139,15 @@ export class Exchange {
       afterTurn(look);
     };
     this.#timer = after(seconds * 1000, wait);
+  }
+
+  /** What console.log and JSON show who is told of it by the diagnostics: no headers, and no body. */
+  toJSON() {
+    return { method: this.method, url: this.url };
+  }
+
+  [SHOWN](depth, options, inspect) {
+    return shown(this, () => this.toJSON(), depth, options, inspect);
   }
 
   /** It is over, whole or not. */
