@@ -73,17 +73,18 @@ export class HTTPConnection extends Settings {
 
   /** The socket in use, or null. @returns {import('node:stream').Duplex | null} */
   get sock() {
-    return this.#requests.link.socket;
+    return this.#requests.link.liveSocket;
   }
 
   /** Uses a connected Duplex; null forgets the one in use without closing it. */
   set sock(socket) {
-    if (socket === this.sock) return;
     const given = socket !== null && socket !== undefined;
+    if ((given ? socket : null) === this.sock) return;
     if (given && !isDuplex(socket)) {
       throw argumentError(`sock must be a Duplex, not ${kindOf(socket)}`, 'ERR_INVALID_ARG_TYPE');
     }
     if (this.sock !== null) this.#giveUp(() => this.#requests.link.forget());
+    else if (this.#requests.link.socket !== null) this.#requests.leave();
     if (given) this.#requests.link.bring(socket);
   }
 
@@ -133,6 +134,7 @@ export class HTTPConnection extends Settings {
    */
   connect() {
     if (this.sock !== null) this.close();
+    else if (this.#requests.link.socket !== null) this.#requests.leave();
     return this.#requests.link.connect(this.#requests.progress ?? undefined);
   }
 
@@ -467,7 +469,7 @@ export class HTTPConnection extends Settings {
       if (own.closed) throw own.failure();
       if (own.transport !== null) return own;
     }
-    if (this.sock === null) {
+    if (this.#requests.link.socket === null) {
       this.#requests.checkOpenable();
       await this.connect();
     }

@@ -55,9 +55,15 @@ export class Link {
     abandoned.register(owner, this.#channels);
   }
 
-  /** The socket in use, or null. */
+  /** The socket of the channel, or null. */
   get socket() {
     return this.channel?.transport?.socket ?? null;
+  }
+
+  /** … if it is in use: one that has failed or was closed is not, also where something of it can still be read or told. */
+  get liveSocket() {
+    const { socket } = this;
+    return socket === null || socket.destroyed || this.channel.error !== undefined ? null : socket;
   }
 
   /** Can no request go out on the channel any more? */

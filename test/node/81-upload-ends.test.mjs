@@ -342,8 +342,10 @@ describe('what fails an upload', () => {
     withUploads(early(OK, false), async ({ port }) => {
       const conn = connect(port, { timeouts: { send: 0.3 } });
       await settles(conn.request('PUT', '/up', pattern(40_000_000)));
+      const { sock } = conn;
       assert.equal(await (await conn.getresponse()).text(), 'ok');
-      await sleep(800);
+      await until(() => sock.destroyed);
+      assert.equal(conn.sock, null); // as after other failures, although nobody was told yet
       await assert.rejects(settles(conn.request('GET', '/next')), (error) => error instanceof TimeoutError && error.phase === 'send');
       await works(conn);
       conn.close();

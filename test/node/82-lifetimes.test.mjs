@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection, HTTPResponse, NotConnected, ResponseNotReady, TimeoutError, TunnelError } from '../../js/index.js';
 import { unhandledOf } from '../support/bodies.mjs';
 import { freePort } from '../support/process.mjs';
+import { MemoryPeer } from '../support/memory-peer.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
 import { withSilentPort } from '../support/silent-port.mjs';
 import { settles, until } from '../support/upload-server.mjs';
@@ -534,5 +535,81 @@ describe('sock in the middle', () => {
       assert.equal(conn.sock, other);
       assert.equal(connections(), 2);
       conn.close();
+    }));
+});
+
+describe('sock after a failure', () => {
+  const head = 'HTTP/1.1 200 OK\r\n';
+  const cutShort = (_head, socket) => {
+    socket.end(`${head}Content-Length: 9\r\n\r\nab`);
+  };
+  const readAll = async (conn) => (await get(conn)).read();
+
+  /** [what fails, what the server does, what is done, options] */
+  const failures = [
+    ['a body that is cut', cutShort, readAll],
+    ['a body that is cut, read in pieces', cutShort, async (conn) => {
+      const response = await get(conn);
+      while ((await response.read1()).length > 0);
+    }],
+    ['a broken chunk', () => `${head}Transfer-Encoding: chunked\r\n\r\nx\r\n`, readAll],
+    ['a head that is none', () => 'nonsense\r\n\r\n', get],
+    ['a peer that says nothing', (_head, socket) => void socket.end(), get],
+    ['a reset', (_head, socket) => void socket.resetAndDestroy(), get],
+    ['timeouts.headers', () => undefined, get, { timeouts: { headers: 0.05 } }],
+    ['timeouts.idle', () => `${head}Content-Length: 9\r\n\r\nab`, readAll, { timeouts: { idle: 0.05 } }],
+    ['a deadline', () => undefined, get, { deadline: 0.05 }],
+    ['a limit', () => `${head}Content-Length: 9\r\n\r\nab`, readAll, { limits: { body: 5 } }],
+    ['a source that throws', () => undefined, (conn) => conn.request('PUT', '/', (async function* () {
+      yield 'a';
+      throw new Error('thrown');
+    })())],
+    ['a callback that throws', () => 'HTTP/1.1 103 Early\r\n\r\n', get, { on_informational: () => { throw new Error('thrown'); } }],
+    ['an aborted signal', () => undefined, get, { signal: AbortSignal.timeout(50) }],
+    ['a class of responses that throws', hello, (conn) => {
+      conn.response_class = class extends HTTPResponse {
+        constructor(source) {
+          super(source);
+          throw new Error('thrown');
+        }
+      };
+      return get(conn);
+    }],
+  ];
+
+  for (const [what, answer, act, options] of failures) {
+    test(`is null after ${what}`, LIMIT, () =>
+      withServer(answer, async ({ port }) => {
+        const conn = connect(port, options);
+        await assert.rejects(settles(act(conn)));
+        assert.equal(conn.sock, null);
+        conn.close();
+      }));
+  }
+
+  test('is null once the server has closed a connection at rest, and a tunnel can be set up then', LIMIT, () =>
+    withServer(hello, async ({ port, sockets }) => {
+      const conn = connect(port);
+      await works(conn);
+      assert.throws(() => conn.set_tunnel('h'), { name: 'ImproperConnectionState' });
+      for (const socket of sockets) socket.end();
+      await until(() => conn.sock === null);
+      conn.set_tunnel('h');
+      conn.close();
+    }));
+
+  test('is null while what came before the failure is read, which another socket, or connect(), leaves alone', LIMIT, () =>
+    withServer(cutShort, async ({ port }) => {
+      for (const next of [(conn) => (conn.sock = null), (conn) => (conn.sock = new MemoryPeer()), (conn) => conn.connect()]) {
+        const conn = connect(port);
+        const response = await get(conn);
+        await response.peek();
+        conn.sock.destroy();
+        assert.equal(conn.sock, null);
+        await next(conn);
+        assert.equal(String(await settles(response.read(2))), 'ab');
+        await assert.rejects(settles(response.read(2)), { name: 'IncompleteRead' });
+        conn.close();
+      }
     }));
 });
