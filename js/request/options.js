@@ -271,9 +271,17 @@ function checkHostText(host) {
   if (typeof host !== 'string') {
     throw argumentError(`the host must be a string, not ${kindOf(host)}`, 'ERR_INVALID_ARG_TYPE');
   }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(host)) {
-    throw new InvalidURL(`the host is a name or an address, and no URL: ${quoted(withoutUserinfo(host))}`);
-  }
+  const wrong = notHost(host);
+  if (wrong !== '') throw new InvalidURL(`${wrong}: ${quoted(withoutUserinfo(host))}`);
+}
+
+/** What is wrong about a host that is more than one, '' for none: said before the core says which character it is. */
+function notHost(host) {
+  const isUrl = /^(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(host);
+  if (isUrl) return 'the host is a name or an address, and no URL: give its host here, and its path to request()';
+  if (host.includes('@')) return "user information doesn't belong in a host: send it as an Authorization header";
+  if (/[/?#]/.test(host)) return 'the host ends where the path begins: give the path to request()';
+  return '';
 }
 
 /** Does a text name a port behind its host? */

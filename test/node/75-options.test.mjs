@@ -282,3 +282,30 @@ for (const [name, value] of WRONG) {
     assert.equal(conn[name], before);
   });
 }
+
+/** [what is more than a host, what the message says] */
+const NO_HOSTS = [
+  ['http://h', /^the host is a name or an address, and no URL: give its host here, and its path to request\(\): "http:\/\/h"$/],
+  ['HTTPS://h:8443/path?a=b', /no URL/],
+  ['//h/path', /no URL/],
+  ['h/path', /^the host ends where the path begins: give the path to request\(\): "h\/path"$/],
+  ['h:80/path', /the host ends where the path begins/],
+  ['[::1]:80/path', /the host ends where the path begins/],
+  ['a?b', /the host ends where the path begins/],
+  ['a#b', /the host ends where the path begins/],
+  ['me@h', /^user information doesn't belong in a host: send it as an Authorization header: "\*\*\*@h"$/],
+  ['me:pass/word@h', /^user information .*"\*\*\*@h"$/],
+];
+
+for (const [host, message] of NO_HOSTS) {
+  test(`${JSON.stringify(host)} as a host is told apart from a bad one`, () => {
+    for (const make of [
+      () => new HTTPConnection(host),
+      () => new HTTPConnection(host, 80),
+      () => new HTTPConnection('h').set_tunnel(host),
+      () => (new HTTPConnection('h').host = host),
+    ]) {
+      assert.throws(make, (error) => error instanceof InvalidURL && message.test(error.message));
+    }
+  });
+}

@@ -95,8 +95,9 @@ const HOSTS = [`me:${SECRET}@h`, `me:${SECRET}@h:80`, `${SECRET}@h`, `http://me:
 for (const host of HOSTS) {
   test(`no user information is shown of the host ${host.replaceAll(SECRET, '…')}`, async () => {
     for (const port of [undefined, null, 80, 'x']) {
-      await assertRefused(() => new HTTPConnection(host, port), /\*\*\*@h|a port is/, 'ERR_HTTP_INVALID_URL');
-      await assertRefused(() => new HTTPConnection('h').set_tunnel(host, port), /\*\*\*@h|a port is/, 'ERR_HTTP_INVALID_URL');
+      const message = /^(?:user information doesn't belong in a host|the host is .* no URL): .*\*\*\*@/;
+      await assertRefused(() => new HTTPConnection(host, port), message, 'ERR_HTTP_INVALID_URL');
+      await assertRefused(() => new HTTPConnection('h').set_tunnel(host, port), message, 'ERR_HTTP_INVALID_URL');
     }
     const connection = new HTTPSConnection('h');
     await assertRefused(() => (connection.host = host), /\*\*\*@h/, 'ERR_HTTP_INVALID_URL');
