@@ -25,6 +25,27 @@ function define(prototype, name, code) {
   }
 }
 
+const TEXT_MAX = 200; // characters that a message shows of a text that is not ours
+
+/** What would act on a terminal or hide in a text: controls, and what has no width or turns the direction of writing. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+const escaped = (character) => {
+  const code = character.codePointAt(0).toString(16);
+  return code.length > 2 ? `\\u{${code}}` : `\\x${code.padStart(2, '0')}`;
+};
+
+/**
+ * What a message shows of a text that the peer sent: on one line, with what can't be seen escaped, and a long end left out.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
+export function printable(text) {
+  const line = text.trimEnd();
+  return (line.length <= TEXT_MAX ? line : `${line.slice(0, TEXT_MAX)}…`).replace(UNSEEN, escaped);
+}
+
 /** The base of all errors that the protocol raises; directly: more headers than allowed, and other broken heads. */
 export class HTTPException extends Error {
   /**
@@ -54,7 +75,7 @@ export class UnknownProtocol extends HTTPException {
    * @param {{cause?: unknown}} [options]
    */
   constructor(version, options = undefined) {
-    super(version, options);
+    super(printable(version), options);
     this.version = version;
   }
 }
@@ -106,7 +127,7 @@ export class BadStatusLine extends HTTPException {
    * @param {{cause?: unknown, message?: string}} [options]
    */
   constructor(line, options = undefined) {
-    super(options?.message ?? (line === '' ? "''" : line), options);
+    super(options?.message ?? (printable(line) || "''"), options);
     this.line = line;
   }
 }
@@ -153,7 +174,7 @@ export class TunnelError extends Error {
    * @param {string} reason
    */
   constructor(status, reason) {
-    super(`Tunnel connection failed: ${status} ${reason}`.trimEnd());
+    super(`Tunnel connection failed: ${status} ${printable(reason)}`.trimEnd());
     this.status = status;
     this.reason = reason;
   }
@@ -224,11 +245,9 @@ export function kindOf(value) {
   return typeof value === 'function' ? 'a function' : `${typeof value} ${String(value)}`;
 }
 
-const SUBJECT_MAX = 200; // characters of what was refused that a message shows
-
 /** @param {string} text @returns {string} in quotes, with a long end left out */
 export function quoted(text) {
-  return JSON.stringify(text.length <= SUBJECT_MAX ? text : `${text.slice(0, SUBJECT_MAX)}…`);
+  return JSON.stringify(text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX)}…`);
 }
 
 /**
@@ -290,6 +309,9 @@ export function stateError(Class, word, remedy = REMEDIES[Class.prototype.name]?
  * @returns {T} the same error
  */
 export function jsonError(error, text, wasRead, answer = null) {
+  const { message, stack } = error;
+  error.message = message.replace(UNSEEN, escaped); // it quotes the body
+  error.stack = stack?.replace(message, () => error.message);
   if (answer !== null) return hinted(error, answer);
   if (!wasRead && text !== '') return error;
   const hint = wasRead

@@ -3,6 +3,7 @@
 // What happens, told to whoever subscribes: the channels of node:diagnostics_channel, which NODE_DEBUG=porthole prints.
 
 import { channel } from 'node:diagnostics_channel';
+import { printable } from '../errors.js';
 
 const debug = process.getBuiltinModule('node:util').debuglog('porthole'); // an import would load all that util has
 
@@ -22,7 +23,7 @@ function event(name, describe) {
 }
 
 const request = ({ request: { method, url } }) => `${method} ${url}`;
-const response = (message) => `${request(message)} ${message.status} ${message.reason}`;
+const response = (message) => `${request(message)} ${message.status} ${printable(message.reason)}`;
 
 /** A transport was connected, TLS and tunnel included. `{ connection, socket, tls }` */
 export const opened = event('connection:open', ({ tls }) => (tls === null ? '' : `${tls.protocol} ${tls.cipher}`));

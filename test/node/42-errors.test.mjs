@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HTTPConnection, HTTPException } from '../../js/index.js';
+import { HTTPConnection, HTTPException, TunnelError } from '../../js/index.js';
 import { MemoryPeer } from '../support/memory-peer.mjs';
 
 const OK = 'HTTP/1.1 200 OK\r\n';
@@ -109,4 +109,40 @@ test('101 is final, and no response to skip', async () => {
   assert.equal(response.status, 101);
   assert.equal(response.getheader('upgrade'), 'x');
   connection.close();
+});
+
+/** What acts on a terminal, or can't be seen. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+for (const [what, answer, name, message] of [
+  ['a line of another protocol', '\x1b[2J\x07SSH-2.0\r\n', 'BadStatusLine', /^\\x1b\[2J\\x07SSH-2\.0$/],
+  ['a long line', `${'x'.repeat(3000)}\r\n`, 'BadStatusLine', /^x{200}…$/],
+  ['a status line with a control character', 'HTTP/1.1 2\x000 OK\r\n\r\n', 'BadStatusLine', /^HTTP\/1\.1 2\\x000 OK$/],
+  ['C1 controls', '\x9b31mäß\r\n', 'BadStatusLine', /^\\x9b31mäß$/],
+  ['a version', `HTTP/9\x1b[m${'9'.repeat(500)}\r\n\r\n`, 'UnknownProtocol', /^HTTP\/9\\x1b\[m9+…$/],
+]) {
+  test(`the message shows ${what} escaped, on one line and cut, and the error has it as it came`, async () => {
+    const conn = new HTTPConnection('h', { create_connection: () => new MemoryPeer([Buffer.from(answer, 'latin1')], true), timeout: 5 });
+    await conn.request('GET', '/');
+    await assert.rejects(conn.getresponse(), (error) => {
+      assert.equal(error.name, name);
+      assert.match(error.message, message);
+      assert.ok(!UNSEEN.test(error.message));
+      if (error.line !== undefined) assert.ok(answer.startsWith(error.line));
+      return true;
+    });
+  });
+}
+
+test('a refusal of a tunnel and a body that is no JSON are shown escaped as well', async () => {
+  assert.equal(new TunnelError(502, 'Bad\x9b31m').message, 'Tunnel connection failed: 502 Bad\\x9b31m');
+  const body = '\x1b[2J\u202e';
+  const answer = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const conn = new HTTPConnection('h', { create_connection: () => new MemoryPeer([answer]), timeout: 5 });
+  await conn.request('GET', '/');
+  await assert.rejects((await conn.getresponse()).json(), (error) => {
+    assert.match(error.message, /\\x1b\[2J\\u\{202e\}/);
+    return !UNSEEN.test(error.message) && error.stack.startsWith(`SyntaxError: ${error.message}\n`);
+  });
+  conn.close();
 });
