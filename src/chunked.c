@@ -123,6 +123,7 @@ int32_t porthole__chunks_read(porthole_conn *conn) {
       if (byte == '\r') {
         conn->chunk = CHUNK_SIZE_LF;
       } else if (byte == ';') {
+        conn->chunk_extensions++; /* an empty one is one, too */
         conn->chunk = CHUNK_EXTENSION;
       } else if (byte != ' ' && byte != '\t') {
         result = PORTHOLE_BAD_CHUNK;

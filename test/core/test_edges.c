@@ -208,6 +208,33 @@ static void an_unsolicited_response_answers_no_request(void **state) {
   free_conn(conn);
 }
 
+/** What the read of a body with a limit for extensions ends with: how many bytes it has, or an error. */
+static int32_t read_within(const char *answer, uint32_t extensions) {
+  porthole_conn *conn = connect_to(answer, 0);
+  uint8_t body[64];
+  assert_int_equal(porthole_conn_set_limit(conn, PORTHOLE_LIMIT_CHUNK_EXTENSION, extensions), 0);
+  assert_int_equal(request(conn, "GET", "/"), 0);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  int32_t count = 0;
+  int32_t result = 0;
+  while ((result = porthole_conn_read(conn, body, sizeof body)) > 0) {
+    count += result;
+  }
+  free_conn(conn);
+  return result < 0 ? result : count;
+}
+
+/* 12. Extensions with nothing in them cost as many bytes, and counted for none. */
+static void empty_extensions_count(void **state) {
+  (void)state;
+  static const char empty[] = CHUNKED "1;\r\na\r\n1;\r\nb\r\n0;\r\n\r\n";
+  static const char named[] = CHUNKED "1;x\r\na\r\n1 ;y\r\nb\r\n0\r\n\r\n";
+  assert_int_equal(read_within(empty, 3), 2);
+  assert_int_equal(read_within(empty, 2), PORTHOLE_EXTENSIONS_TOO_LARGE);
+  assert_int_equal(read_within(named, 4), 2);
+  assert_int_equal(read_within(named, 3), PORTHOLE_EXTENSIONS_TOO_LARGE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_response_is_handed_out_once),
@@ -224,6 +251,7 @@ int main(void) {
       cmocka_unit_test(a_line_passes_the_same_limit_at_every_split),
       cmocka_unit_test(a_zone_is_checked_as_a_host_is),
       cmocka_unit_test(an_unsolicited_response_answers_no_request),
+      cmocka_unit_test(empty_extensions_count),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
