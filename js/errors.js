@@ -229,6 +229,17 @@ export function argumentError(message, code = 'ERR_INVALID_ARG_VALUE') {
   return Object.assign(new TypeError(message), { code });
 }
 
+/**
+ * What a caller's own code has thrown, or rejected with: null and undefined say nothing, and would look like no failure.
+ *
+ * @param {string} what of the caller's has failed
+ * @param {unknown} value
+ * @returns {any} an error, unless something else was thrown
+ */
+export function thrownBy(what, value) {
+  return value ?? new Error(`${what} failed, and gave no error`);
+}
+
 function className(value) {
   const name = value.constructor?.name;
   return typeof name === 'string' && name !== '' ? name : 'no class';

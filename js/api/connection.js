@@ -27,6 +27,7 @@ import {
   NotConnected,
   ResponseNotReady,
   stateError,
+  thrownBy,
 } from '../errors.js';
 import { refused } from '../refusal.js';
 import { describeBody } from '../request/body.js';
@@ -400,7 +401,7 @@ export class HTTPConnection extends Settings {
         else reject(requests.failed(channel, error.reason, 'send', true));
         if (!channel.closed) channel.uploadOver();
       };
-      const fail = (reason) => over({ reason });
+      const fail = (reason) => over({ reason: thrownBy('send()', reason) });
       const settled = () => (upload.over || (headSent && exchange.channel.answered) ? true : undefined);
       untilChannel(exchange, settled).then(() => {
         answered ||= !upload.over;
@@ -542,7 +543,8 @@ export class HTTPConnection extends Settings {
     let response;
     try {
       response = new this.response_class(new Source(this.#requests, this, channel, exchange));
-    } catch (reason) {
+    } catch (given) {
+      const reason = thrownBy('response_class', given);
       exchange.finish();
       channel.failForeign(reason); // who waits is told this, and not that the connection was closed
       channel.close();

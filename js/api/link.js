@@ -7,6 +7,7 @@ import { Transport } from '../../bindings/node/transport.js';
 import { Channel } from '../engine/channel.js';
 import { Opening } from '../engine/opening.js';
 import { stageConnect } from '../engine/tunnel.js';
+import { thrownBy } from '../errors.js';
 import { asciiHost } from '../request/options.js';
 import { refused } from '../refusal.js';
 import * as diagnostics from '../watch/diagnostics.js';
@@ -172,7 +173,7 @@ export class Link {
       opening.attempt = new Opening(plan, progress);
       transport = await opening.attempt.transport;
     } catch (error) {
-      throw this.#describe(error, progress, opening.attempt?.failed === true);
+      throw this.#describe(thrownBy('create_connection or lookup', error), progress, opening.attempt?.failed === true);
     } finally {
       if (this.#opening === opening) this.#opening = null;
     }

@@ -9,7 +9,7 @@ import { BODY_NONE, BODY_UNKNOWN, IDLE, PHASE_END, REQUEST_SENT } from '../../bi
 import { Channel } from '../engine/channel.js';
 import { Outflow } from '../engine/outflow.js';
 import { abortedOf, onAbort, reasonOf } from '../engine/signals.js';
-import { argumentError, CannotSendRequest, ImproperConnectionState, kindOf, NotConnected, RemoteDisconnected, stateError, TimeoutError } from '../errors.js';
+import { argumentError, CannotSendRequest, ImproperConnectionState, kindOf, NotConnected, RemoteDisconnected, stateError, thrownBy, TimeoutError } from '../errors.js';
 import { Exchange } from '../request/exchange.js';
 import { flatHeaders } from '../request/headers.js';
 import { checkSeconds, checkSignal } from '../request/options.js';
@@ -110,7 +110,7 @@ export class Requests {
   guarded(body, run) {
     return run().catch((error) => {
       body.discard(error);
-      throw error;
+      throw thrownBy('the body, or a step of the request,', error);
     });
   }
 

@@ -27,7 +27,7 @@ import {
   TLS_ALPN_HTTP1,
 } from '../../bindings/generated/abi.js';
 import { BODY_TOO_LARGE, HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from '../../bindings/generated/errors.js';
-import { coreError, memoryHint, NotConnected, RemoteDisconnected } from '../errors.js';
+import { coreError, memoryHint, NotConnected, RemoteDisconnected, thrownBy } from '../errors.js';
 import { Waiting } from './waiting.js';
 
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
@@ -489,7 +489,7 @@ export class Channel {
   /** Ends the channel with an error of the caller's own code. @param {unknown} error */
   failForeign(error) {
     if (this.error === undefined) this.foreign = true;
-    this.abort(error);
+    this.abort(thrownBy('a callback', error));
   }
 
   /** Ends the channel from our own side: who waits is told at once. @param {unknown} reason */

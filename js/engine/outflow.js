@@ -13,7 +13,7 @@
 
 import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
 import { BODY_KNOWN, BODY_NONE, BODY_STREAM } from '../../bindings/generated/abi.js';
-import { coreError, NotConnected, TimeoutError } from '../errors.js';
+import { coreError, NotConnected, thrownBy, TimeoutError } from '../errors.js';
 import { refused } from '../refusal.js';
 import { print, reprBytes } from '../watch/debug.js';
 
@@ -493,7 +493,7 @@ export class Outflow {
   #foreign(error) {
     this.#foreignError = true;
     this.#ownError = true;
-    return error;
+    return thrownBy('the source of the body', error);
   }
 
   /** All of it is handed over, or not wanted any more. */

@@ -16,7 +16,7 @@ const reasons = new WeakMap();
 
 /** @param {AbortSignal} signal that is aborted @returns {unknown} its reason, the same one each time */
 export function reasonOf(signal) {
-  if (signal.reason !== undefined) return signal.reason;
+  if (signal.reason !== undefined && signal.reason !== null) return signal.reason;
   let reason = reasons.get(signal);
   if (reason === undefined) {
     reason = new DOMException('This operation was aborted', 'AbortError');

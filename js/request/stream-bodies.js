@@ -4,7 +4,7 @@
 // data. Their errors are listened to from the beginning, so that none is an unhandled event.
 
 import { Readable } from 'node:stream';
-import { argumentError } from '../errors.js';
+import { argumentError, thrownBy } from '../errors.js';
 import { BaseBody, EMPTY, EMPTY_MAX, ignore } from './base-body.js';
 import { toBytes } from './bytes.js';
 import { AsyncSource } from './memory-bodies.js';
@@ -82,7 +82,7 @@ class Watched extends BaseBody {
   #onerror = (error) => {
     if (!this.#failed) {
       this.#failed = true;
-      this.#failure = error ?? new Error('the stream of the body failed, and gave no error');
+      this.#failure = thrownBy('the stream of the body', error);
     }
     this.wake();
   };
