@@ -9,10 +9,10 @@ import { BODY_NONE, BODY_UNKNOWN, IDLE, PHASE_END, REQUEST_SENT } from '../../bi
 import { Channel } from '../engine/channel.js';
 import { Outflow } from '../engine/outflow.js';
 import { abortedOf, onAbort, reasonOf } from '../engine/signals.js';
-import { argumentError, CannotSendRequest, ImproperConnectionState, kindOf, NotConnected, RemoteDisconnected, stateError, thrownBy, TimeoutError } from '../errors.js';
+import { CannotSendRequest, ImproperConnectionState, NotConnected, RemoteDisconnected, stateError, thrownBy, TimeoutError } from '../errors.js';
 import { Exchange } from '../request/exchange.js';
 import { flatHeaders } from '../request/headers.js';
-import { checkSeconds, checkSignal } from '../request/options.js';
+import { checkSeconds, checkSignal, checkTarget } from '../request/options.js';
 import { describe } from '../watch/describe.js';
 import * as diagnostics from '../watch/diagnostics.js';
 import { Link } from './link.js';
@@ -196,13 +196,7 @@ export class Requests {
 
   /** Begins a request. @returns {Exchange} */
   begin(method, url, options) {
-    if (typeof method !== 'string') {
-      throw argumentError(`the method must be a string, not ${kindOf(method)}`, 'ERR_INVALID_ARG_TYPE');
-    }
-    if (typeof url !== 'string') {
-      const hint = url instanceof URL ? ': give url.pathname + url.search' : '';
-      throw argumentError(`the URL must be a string, not ${kindOf(url)}${hint}`, 'ERR_INVALID_ARG_TYPE');
-    }
+    checkTarget(method, url);
     if (this.state !== IDLE || this.stepping !== null) throw stateError(CannotSendRequest, STATES[this.state]);
     const exchange = new Exchange(method, url, termsOf(this.#owner), checkSignal(options.signal));
     const aborted = abortedOf(exchange.signals);

@@ -29,8 +29,10 @@ function amount(value) {
   if (typeof value !== 'number') {
     throw argumentError(`an amount of bytes must be a number, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
   }
-  if (Number.isNaN(value)) throw argumentError('an amount of bytes must be a number, not NaN');
-  return value < 0 ? -1 : Math.floor(value);
+  if (!Number.isInteger(value) && Math.abs(value) !== Number.POSITIVE_INFINITY) {
+    throw argumentError(`an amount of bytes must be a whole number, not ${value}`);
+  }
+  return value < 0 ? -1 : value;
 }
 
 /** What a connection makes a response of, and whom the response tells. @private */
@@ -211,7 +213,7 @@ export class HTTPResponse {
    * @returns {Promise<number>} bytes read; 0 after the end
    */
   readinto(view) {
-    if (view instanceof Uint8Array && this.#inflow.fillNow(view)) {
+    if (isUint8(view) && this.#inflow.fillNow(view)) {
       this.#wasRead = true;
       return Promise.resolve(view.length);
     }
@@ -436,11 +438,20 @@ export class HTTPResponse {
   }
 }
 
+/** A proxy is an instance, too. */
+const isUint8 = (view) => view instanceof Uint8Array && ArrayBuffer.isView(view);
+
 function asTarget(view) {
-  if (view instanceof Uint8Array) return view;
-  if (ArrayBuffer.isView(view)) return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  if (isBytes(view)) return new Uint8Array(view);
-  throw argumentError(`readinto needs an ArrayBufferView or an ArrayBuffer, not ${kindOf(view)}`, 'ERR_INVALID_ARG_TYPE');
+  if (!ArrayBuffer.isView(view) && !isBytes(view)) {
+    throw argumentError(`readinto needs an ArrayBufferView or an ArrayBuffer, not ${kindOf(view)}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  try {
+    const target = isUint8(view) ? view : ArrayBuffer.isView(view) ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(view);
+    if (target.length === 0) target.at(0); // throws where it has no memory: 0 would be the end of the body
+    return target;
+  } catch {
+    throw argumentError('the memory given to readinto was transferred or shrunk before');
+  }
 }
 
 function decoderFor(charset) {

@@ -9,6 +9,7 @@ import { BAD_HEADER_VALUE, WIDE_HEADER_VALUE } from '../../bindings/generated/er
 import { argumentError, kindOf } from '../errors.js';
 import { refused } from '../refusal.js';
 import { asBuffer, isBytes } from './bytes.js';
+import { OPTIONS } from './options.js';
 
 /** What no value may hold: control characters other than HTAB, and what ISO-8859-1 doesn't have. */
 const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/;
@@ -44,6 +45,7 @@ function convert(value, name) {
 function hintForValue(value, name) {
   if (value === null || value === undefined) return ': leave the header out';
   if (String(name) === 'headers') return ': headers are the fourth argument themselves, not a member of it';
+  if (OPTIONS.request[name] && typeof value !== 'number') return ': it is an option, and those follow the headers: request(method, url, body, headers, options)';
   if (types.isDate(value)) return ': give its toUTCString()';
   if (types.isPromise(value)) return ': await it first';
   if (typeof value === 'object' || typeof value === 'boolean') return ': make it a string';

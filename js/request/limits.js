@@ -4,7 +4,7 @@
 
 import { DEFAULT_LIMITS } from '../../bindings/generated/limits.js';
 import { argumentError, kindOf } from '../errors.js';
-import { checkNames, meant } from './options.js';
+import { checkMembers, checkNames, meant } from './options.js';
 
 const LIMIT_MAX = 16 * 1024 * 1024; // of all but the body's: what fits into memory
 
@@ -15,6 +15,7 @@ const LIMIT_MAX = 16 * 1024 * 1024; // of all but the body's: what fits into mem
  */
 export function checkLimits(limits) {
   if (limits === null || limits === undefined || limits === DEFAULT_LIMITS) return DEFAULT_LIMITS;
+  checkMembers('limits', limits);
   checkNames('limit', limits, DEFAULT_LIMITS, 'limits');
   const checked = { __proto__: null, ...DEFAULT_LIMITS };
   const given = meant(limits, DEFAULT_LIMITS);

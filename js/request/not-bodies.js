@@ -4,9 +4,7 @@
 
 import types from 'node:util/types';
 import { argumentError, kindOf } from '../errors.js';
-
-/** Where arguments got into the wrong places. */
-const ORDER = 'the arguments are request(method, url, body, headers, options)';
+import { ORDER } from './options.js';
 
 /** Members of what other clients take as options. */
 const OPTIONS = ['headers', 'body', 'method', 'signal', 'encode_chunked', 'expect_continue', 'trailers', 'deadline'];

@@ -3,10 +3,12 @@
 // The options of connections and requests, checked.
 
 import { domainToASCII } from 'node:url';
+import { types } from 'node:util';
 import { splitHost } from '../../bindings/wasm/fields.js';
 import { argumentError, InvalidURL, kindOf, memoryHint, quoted, withoutUserinfo } from '../errors.js';
 import { BAD_HOST } from '../../bindings/generated/errors.js';
 import { refused } from '../refusal.js';
+import { ELSEWHERE } from './elsewhere.js';
 
 const ascii = /^[\0-\x7f]*$/;
 const HOST_MAX = 65536; // characters: no host is longer, whatever it is looked up by
@@ -51,70 +53,6 @@ export const OPTIONS = Object.freeze({
 
 const TIMEOUTS = tableOf(['lookup', 'connect', 'tls', 'send', 'continue', 'headers', 'idle']);
 
-/** What other clients call an option, and where it goes here. Names are written as `plain` writes them. */
-const elsewhere = {
-  __proto__: null,
-  agent: 'a connection is one socket, and is kept open by itself: keep the HTTPConnection, and use it again',
-  dispatcher: 'a connection is one socket, and is kept open by itself: keep the HTTPConnection, and use it again',
-  keepalive: 'connections are kept open by themselves: keep the HTTPConnection, and use it again',
-  rejectunauthorized:
-    'it is an option of TLS: { context: _create_unverified_context() }, or { context: { rejectUnauthorized: false } }',
-  ca: 'it is an option of TLS: { context: create_default_context({ cafile }) }, or { context: { ca } }',
-  cafile: 'it is an option of TLS: { context: create_default_context({ cafile }) }',
-  capath: 'it is an option of TLS: { context: create_default_context({ capath }) }',
-  cadata: 'it is an option of TLS: { context: create_default_context({ cadata }) }',
-  verify: 'it is an option of TLS: { context: create_default_context({ cafile }) }',
-  cert: 'it is an option of TLS: context.load_cert_chain(certfile, keyfile), or { context: { cert, key } }',
-  key: 'it is an option of TLS: context.load_cert_chain(certfile, keyfile), or { context: { cert, key } }',
-  pfx: 'it is an option of TLS: { context: { pfx } }',
-  passphrase: 'it is an option of TLS: context.load_cert_chain(certfile, keyfile, password)',
-  servername: 'it is an option of TLS: { context: { servername } }',
-  ciphers: 'it is an option of TLS: context.set_ciphers(list)',
-  minversion: 'it is an option of TLS: context.minimum_version',
-  maxversion: 'it is an option of TLS: context.maximum_version',
-  secureprotocol: 'it is an option of TLS: context.minimum_version and context.maximum_version',
-  alpnprotocols: 'it is an option of TLS: context.set_alpn_protocols(list)',
-  checkserveridentity: 'it is an option of TLS: { context: { checkServerIdentity } }',
-  securecontext: 'it is an option of TLS: { context: { secureContext } }',
-  tls: 'how TLS is spoken is the option context of HTTPSConnection',
-  ssl: 'how TLS is spoken is the option context of HTTPSConnection',
-  method: 'it is the first argument of request(method, url, body, headers, options)',
-  url: 'it is the second argument of request(method, url, body, headers, options)',
-  uri: 'it is the second argument of request(method, url, body, headers, options)',
-  path: 'it is the second argument of request(method, url, body, headers, options)',
-  body: 'it is the third argument of request(method, url, body, headers, options)',
-  data: 'it is the third argument of request(method, url, body, headers, options)',
-  json: 'give JSON.stringify(value) as the body, encoded by Buffer.from, and a Content-Type header',
-  headers: 'it is the fourth argument of request(method, url, body, headers, options)',
-  host: 'it is the first argument of the constructor: new HTTPConnection(host, port, options)',
-  hostname: 'it is the first argument of the constructor: new HTTPConnection(host, port, options)',
-  port: 'it is the second argument of the constructor: new HTTPConnection(host, port, options)',
-  defaultport: 'it is a property of the connection and of its class',
-  debuglevel: 'it is a property of the connection and of its class, and set_debuglevel(level) sets it',
-  autoopen: 'it is a property of the connection and of its class',
-  responseclass: 'it is a property of the connection and of its class',
-  protocol: 'the class says it: HTTPConnection or HTTPSConnection',
-  auth: 'send an Authorization header',
-  username: 'send an Authorization header',
-  password: 'send an Authorization header',
-  localaddress: 'it is source_address: [host, port]',
-  localport: 'it is source_address: [host, port]',
-  family: 'have a lookup of your own ask for it, or bind by source_address',
-  proxy: 'give the constructor the host of the proxy, then call set_tunnel(host, port)',
-  proxies: 'give the constructor the host of the proxy, then call set_tunnel(host, port)',
-  maxheadersize: 'it is limits.head, in bytes',
-  maxredirects: 'redirects are not followed: send the next request to what Location says',
-  followredirects: 'redirects are not followed: send the next request to what Location says',
-  redirect: 'redirects are not followed: send the next request to what Location says',
-  connecttimeout: 'it is timeouts.connect, in seconds',
-  headerstimeout: 'it is timeouts.headers, in seconds',
-  bodytimeout: 'it is timeouts.idle, in seconds',
-  retries: 'it is retry_stale, for connections that the server has closed meanwhile',
-  highwatermark: 'it is blocksize, in bytes',
-  createconnection: 'it is create_connection({ host, port, timeout, source_address, signal })',
-  maxcontentlength: 'it is limits.body, in bytes',
-};
-
 /** A name as it is compared: spelling of words and case don't count. */
 const plain = (name) => name.replace(/[_-]/g, '').toLowerCase();
 
@@ -156,13 +94,21 @@ function advice(what, name, allowed) {
   const text = plain(name);
   const near = nearest(name, names, text.length < 4 ? 1 : Math.min(3, Math.floor(text.length / 3)));
   if (what in OPTIONS && (near === undefined || plain(near) !== text)) {
-    if (elsewhere[text] !== undefined) return elsewhere[text];
+    if (ELSEWHERE[text] !== undefined) return ELSEWHERE[text];
     const others = Object.keys(OPTIONS).filter((other) => OPTIONS[other][name]);
     if (others.length > 0) return `it is an option of ${others.join(' and ')}`;
   }
   const all = `it must be one of ${names.join(', ')}`;
   if (near === undefined) return all;
   return what in OPTIONS ? `did you mean "${near}"?` : `did you mean "${near}"? (${all})`;
+}
+
+/** Refuses what isn't an object of members: none would be found in it, or other ones. @param {string} name @param {unknown} value */
+export function checkMembers(name, value) {
+  const isObject = typeof value === 'object' && value !== null;
+  if (isObject && typeof value[Symbol.iterator] !== 'function' && !ArrayBuffer.isView(value) && !types.isPromise(value) && !isSignal(value)) return;
+  const hint = isSignal(value) ? ': give { signal }' : types.isPromise(value) ? ': await it first' : '';
+  throw argumentError(`${name} must be an object, not ${kindOf(value)}${hint}`, 'ERR_INVALID_ARG_TYPE');
 }
 
 /**
@@ -175,9 +121,6 @@ function advice(what, name, allowed) {
  * @throws {TypeError}
  */
 export function checkNames(kind, options, allowed, what) {
-  if (typeof options !== 'object' || ArrayBuffer.isView(options)) {
-    throw argumentError(`${what} must be an object, not ${kindOf(options)}`, 'ERR_INVALID_ARG_TYPE');
-  }
   for (const name in options) {
     if (allowed[name] !== undefined || options[name] === undefined) continue;
     if (name in Object.prototype && !Object.hasOwn(options, name)) continue; // somebody has extended all objects
@@ -221,9 +164,7 @@ export const NO_OPTIONS = Object.freeze({ __proto__: null });
  */
 export function checkOptions(what, options, allowed = OPTIONS[what]) {
   if (options === NO_OPTIONS || options === null || options === undefined) return NO_OPTIONS;
-  if (typeof options !== 'object' || Array.isArray(options)) {
-    throw argumentError(`the options of ${what} must be an object, not ${kindOf(options)}`, 'ERR_INVALID_ARG_TYPE');
-  }
+  checkMembers(`the options of ${what}`, options);
   checkNames('option', options, allowed, what);
   return meant(options, allowed);
 }
@@ -321,28 +262,54 @@ function portText(port) {
   return quoted(withoutUserinfo(port));
 }
 
-// ---- values of options ----
+// ---- what to ask for ----
 
-/** @returns {object} the options @throws {TypeError} */
-export function checkObject(name, value) {
-  if (value === null || value === undefined) return {};
-  if (typeof value === 'object') return value;
-  throw argumentError(`${name} must be an object, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+/** Where arguments got into the wrong places. */
+export const ORDER = 'the arguments are request(method, url, body, headers, options)';
+
+const isTarget = (method) => method.includes('/') && (method[0] === '/' || method.includes('://'));
+
+/** @param {unknown} method @param {unknown} url of a request @throws {TypeError} for what is none, in the wrong place first of all */
+export function checkTarget(method, url) {
+  if (typeof method === 'string' && typeof url === 'string' && !isTarget(method)) return;
+  if (typeof method !== 'string') {
+    throw argumentError(`the method must be a string, not ${kindOf(method)}: ${ORDER}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  if (isTarget(method)) throw argumentError(`the method comes first, and this is a URL: ${ORDER}`);
+  const hint = url instanceof URL ? 'give url.pathname + url.search' : ORDER;
+  throw argumentError(`the URL must be a string, not ${kindOf(url)}: ${hint}`, 'ERR_INVALID_ARG_TYPE');
 }
+
+// ---- values of options ----
 
 /** @returns {number | null} seconds, null for no limit */
 export function checkSeconds(name, value) {
   if (value === null || value === undefined) return null;
   if (typeof value !== 'number') {
-    throw argumentError(`${name} must be a number of seconds or null, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+    const hint = name === 'timeout' && typeof value === 'object' ? ': what may take how long is said by timeouts, { connect, headers, idle, … }' : '';
+    throw argumentError(`${name} must be a number of seconds or null, not ${kindOf(value)}${hint}`, 'ERR_INVALID_ARG_TYPE');
   }
   if (!(value > 0)) throw argumentError(`${name} must be above 0 seconds, not ${value}: null means no limit`);
+  if (value % 1000 === 0 && value % HOUR !== 0) noteMilliseconds(name, value);
   return value === Infinity ? null : value;
+}
+
+const HOUR = 3600;
+let noted = false;
+
+/** Whole thousands that are no whole hours: few mean so many seconds, and many other clients count milliseconds. Said once. */
+function noteMilliseconds(name, value) {
+  if (noted) return;
+  noted = true;
+  const time = value < HOUR ? `${Math.round(value / 60)} minutes` : `${Math.round(value / HOUR)} hours`;
+  const message = `${name} is in seconds, and ${value} of them are ${time}: was ${name}: ${value / 1000} meant?`;
+  process.emitWarning(message, { code: 'PORTHOLE_SECONDS' });
 }
 
 /** @returns {Record<string, number | null>} a copy of the timeouts of phases */
 export function checkTimeouts(value) {
   if (value === null || value === undefined) return NO_OPTIONS;
+  checkMembers('timeouts', value);
   checkNames('timeout', value, TIMEOUTS, 'timeouts');
   const given = meant(value, TIMEOUTS);
   const checked = { __proto__: null };
@@ -378,6 +345,16 @@ export function checkSourceAddress(value) {
   return value;
 }
 
+function isSignal(value) {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'aborted' in value &&
+    typeof value.addEventListener === 'function' &&
+    typeof value.removeEventListener === 'function'
+  );
+}
+
 /**
  * A signal is what has `aborted` and takes listeners: those of polyfills and of other realms are signals too.
  *
@@ -385,15 +362,9 @@ export function checkSourceAddress(value) {
  */
 export function checkSignal(value) {
   if (value === null || value === undefined) return null;
-  if (
-    typeof value === 'object' &&
-    'aborted' in value &&
-    typeof value.addEventListener === 'function' &&
-    typeof value.removeEventListener === 'function'
-  ) {
-    return value;
-  }
-  throw argumentError(`signal must be an AbortSignal, not ${kindOf(value)}`, 'ERR_INVALID_ARG_TYPE');
+  if (isSignal(value)) return value;
+  const hint = value.signal !== undefined && isSignal(value.signal) ? ': give its signal' : '';
+  throw argumentError(`signal must be an AbortSignal, not ${kindOf(value)}${hint}`, 'ERR_INVALID_ARG_TYPE');
 }
 
 /** How many bytes a path may have: what fits into `sun_path`, with the NUL that ends it. Windows has names of pipes. */

@@ -113,7 +113,7 @@ test('options of methods that there are not are refused, and the connection stay
       const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
       const rejects = (promise, message) => assert.rejects(promise, { code: 'ERR_INVALID_ARG_VALUE', message });
       await rejects(connection.request('GET', '/', null, {}, { encodeChunked: true }), /did you mean "encode_chunked"/);
-      await rejects(connection.request('GET', '/', null, {}, { timeout: 1 }), /it is an option of HTTPConnection and HTTPSConnection/);
+      await rejects(connection.request('GET', '/', null, {}, { timeout: 1 }), /it is an option of the connection, and its property, conn\.timeout/);
       await rejects(connection.request('GET', '/', null, {}, { skip_host: true }), /it is an option of putrequest/);
       await rejects(connection.request('GET', '/', null, {}, { headers: {} }), /fourth argument of request/);
       refused(() => connection.putrequest('GET', '/', { skipHost: 1 }), /did you mean "skip_host"/);
