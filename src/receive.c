@@ -35,6 +35,7 @@ static void begin_response(porthole_conn *conn) {
 /** Notes that a request is on its way. */
 void porthole__await(porthole_conn *conn, uint8_t due) {
   conn->due[conn->due_count++] = due;
+  conn->view.flags &= ~(uint32_t)PORTHOLE_ANSWERED;
   if (conn->view.phase == PORTHOLE_PHASE_NOTHING) {
     begin_response(conn);
   }
@@ -176,11 +177,15 @@ static void note_interim(porthole_conn *conn) {
 }
 
 /**
- * A final head came: does it stop the upload that it answers? A close that is said does, and an answer in place of the 100
+ * A final head came. Does it stop the upload that it answers? A close that is said does, and an answer in place of the 100
  * that the body waits for. A close that is only implied (HTTP/1.0, a body that runs to the close) doesn't.
  */
 static void note_answer(porthole_conn *conn) {
-  if (conn->due_count == 1 && (conn->framing.close || conn->request.expects)) {
+  if (conn->due_count > 1) {
+    return; /* it answers the one before */
+  }
+  conn->view.flags |= PORTHOLE_ANSWERED;
+  if (conn->framing.close || conn->request.expects) {
     porthole__stop(conn);
   }
 }
@@ -448,6 +453,7 @@ int32_t porthole_conn_finish(porthole_conn *conn) {
   conn->due[0] = conn->due[1];
   conn->due_count--;
   view->phase = PORTHOLE_PHASE_NOTHING;
+  view->flags &= ~(uint32_t)PORTHOLE_ANSWERED;
   if (conn->due_count > 0) {
     begin_response(conn);
   }

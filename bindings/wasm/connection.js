@@ -5,15 +5,14 @@
 // errors.def, which the callers make errors of. The names are those of porthole.h, which says what each does.
 
 import {
+  ANSWERED,
   CHUNKED,
   ENDED,
   HAS_LENGTH,
   IDLE,
   OPEN,
   PHASE_END,
-  PHASE_HEAD,
   PHASE_TUNNEL,
-  REQUEST_SENT,
   UNUSABLE,
   UPLOAD_OPEN,
   UPLOAD_STOPPED,
@@ -167,10 +166,9 @@ export class Connection {
     return phase === PHASE_END || phase === PHASE_TUNNEL;
   }
 
-  /** Is the final head of the request under way in? The response that is being read can be that of the one before. */
-  get headIn() {
-    if (this.#view[VIEW_PHASE] <= PHASE_HEAD) return false;
-    return !((this.#view[VIEW_FLAGS] & OPEN) !== 0 && this.#view[VIEW_STATE] === REQUEST_SENT);
+  /** Is the final head of the request that was made last in? */
+  get answered() {
+    return (this.#view[VIEW_FLAGS] & ANSWERED) !== 0;
   }
 
   /** Is nothing under way: no request, no response that was handed out, no body that is being sent? */

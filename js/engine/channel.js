@@ -211,13 +211,8 @@ export class Channel {
   }
 
   /** Is the final head of the request under way in? */
-  get headIn() {
-    return !this.closed && this.core.headIn;
-  }
-
-  /** Is the request under way answered? Of one behind a response that is being read, that isn't known once the channel has failed. */
   get answered() {
-    return this.headIn && !this.abandoned && !(this.failed && this.core.open);
+    return !this.closed && this.core.answered;
   }
 
   /** Has the connection failed while something was due? */

@@ -42,7 +42,7 @@ export function describe(error, { phase, host, port, channel, secure, repeated, 
   if (typeof error !== 'object' || error === null || !Object.isExtensible(error) || error.retry_safe !== undefined) return error;
   if (signals.some((signal) => signal.aborted && signal.reason === error)) return error;
   const sent = channel?.wasSent ?? false;
-  const answered = channel !== null && !channel.closed && channel.headIn;
+  const answered = channel?.answered ?? false;
   error.phase ??= phase;
   error.host = host; // Node has the address there, sometimes
   error.port = port;

@@ -235,6 +235,41 @@ static void empty_extensions_count(void **state) {
   assert_int_equal(read_within(named, 3), PORTHOLE_EXTENSIONS_TOO_LARGE);
 }
 
+/* 13. Whose head was in was only known from the phase and the state: not after a failure, with another request behind. */
+static void a_request_is_answered_by_its_own_head(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to(OK_HEAD "Content-Length: 5\r\n\r\nhel", 0);
+  const porthole_view *view = porthole_conn_view(conn);
+  uint8_t body[8];
+  assert_int_equal(request(conn, "GET", "/1"), 0);
+  assert_false(view->flags & PORTHOLE_ANSWERED);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_true(view->flags & PORTHOLE_ANSWERED);
+  assert_int_equal(request(conn, "GET", "/2"), 0);
+  assert_false(view->flags & PORTHOLE_ANSWERED);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), 3);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), PORTHOLE_BODY_CUT);
+  assert_false(view->flags & PORTHOLE_ANSWERED);
+  porthole_conn_finish(conn);
+  assert_false(view->flags & PORTHOLE_ANSWERED);
+  free_conn(conn);
+}
+
+/* … nor is anything answered once the response is done. */
+static void nothing_is_answered_at_rest(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to(OK_HEAD "Content-Length: 2\r\n\r\nok", 0);
+  const porthole_view *view = porthole_conn_view(conn);
+  uint8_t body[8];
+  assert_int_equal(request(conn, "GET", "/1"), 0);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_true(view->flags & PORTHOLE_ANSWERED);
+  assert_int_equal(porthole_conn_read(conn, body, sizeof body), 2);
+  porthole_conn_finish(conn);
+  assert_false(view->flags & PORTHOLE_ANSWERED);
+  free_conn(conn);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_response_is_handed_out_once),
@@ -252,6 +287,8 @@ int main(void) {
       cmocka_unit_test(a_zone_is_checked_as_a_host_is),
       cmocka_unit_test(an_unsolicited_response_answers_no_request),
       cmocka_unit_test(empty_extensions_count),
+      cmocka_unit_test(a_request_is_answered_by_its_own_head),
+      cmocka_unit_test(nothing_is_answered_at_rest),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,8 @@ enum {
   PORTHOLE_OPEN = 8,       /* this response was handed out and has not been finished */
   PORTHOLE_UNUSABLE = 16,  /* no further request can go out on this connection */
   PORTHOLE_ENDED = 32,     /* the peer has closed its side */
-  PORTHOLE_STRAY = 64      /* the peer sent bytes that nobody asked for */
+  PORTHOLE_STRAY = 64,     /* the peer sent bytes that nobody asked for */
+  PORTHOLE_ANSWERED = 128  /* the final head of the request that was made last is in; a failure doesn't change that */
 };
 
 /** Bits that porthole_conn_receive and _filled return: what became known with these bytes. */
