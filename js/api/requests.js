@@ -178,16 +178,16 @@ export class Requests {
     if (diagnostics.failed.hasSubscribers) diagnostics.tell(diagnostics.failed, { connection: this.#owner, request, error });
   }
 
-  described(error, channel, phase = 'receive', failed = error === channel?.error, exchange = this.exchange) {
+  described(error, channel, phase = 'receive', failed = error === channel?.error, exchange = this.exchange, answered = channel?.answered === true) {
     const signals = exchange?.signals ?? NO_SIGNALS;
     const { host, port } = this.#owner;
     const secure = this.link.security !== null;
-    return describe(error, { phase, host, port, channel, secure, repeated: exchange?.repeated === true, signals }, failed);
+    return describe(error, { phase, host, port, channel, secure, repeated: exchange?.repeated === true, answered, signals }, failed);
   }
 
   /** Describes an error for a response, and tells of it. */
   toldOf(error, channel, exchange) {
-    const described = this.described(error, channel, 'receive', error === channel.error, exchange);
+    const described = this.described(error, channel, 'receive', error === channel.error, exchange, true);
     this.tell(described, exchange);
     return described;
   }

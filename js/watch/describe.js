@@ -25,6 +25,7 @@ export function isOurs(error) {
  * @property {import('../engine/channel.js').Channel | null} channel that the request was staged on
  * @property {boolean} secure is TLS spoken?
  * @property {boolean} repeated did the request go out twice?
+ * @property {boolean} answered is its head in?
  * @property {AbortSignal[]} signals
  */
 
@@ -37,18 +38,17 @@ export function isOurs(error) {
  * @param {boolean} failed was it the transport that failed, or the peer, whatever the error looks like?
  * @returns {T}
  */
-export function describe(error, { phase, host, port, channel, secure, repeated, signals }, failed) {
+export function describe(error, { phase, host, port, channel, secure, repeated, answered, signals }, failed) {
   if (channel?.foreign || !(failed || isOurs(error)) || error instanceof ImproperConnectionState) return error;
   if (typeof error !== 'object' || error === null || !Object.isExtensible(error) || error.retry_safe !== undefined) return error;
   if (signals.some((signal) => signal.aborted && signal.reason === error)) return error;
   const sent = channel?.wasSent ?? false;
-  const answered = channel?.answered ?? false;
   error.phase ??= phase;
   error.host = host; // Node has the address there, sometimes
   error.port = port;
   error.bytes_sent = channel?.bytesSent ?? 0;
   error.bytes_received = channel?.bytesReceived ?? 0;
-  error.retry_safe = !sent && !repeated ? 'yes' : answered ? 'no' : 'unknown';
+  error.retry_safe = answered ? 'no' : sent || repeated ? 'unknown' : 'yes';
   if (phase === 'tls' || String(error.code).startsWith('ERR_SSL_')) addHint(error);
   else if (!secure && error instanceof BadStatusLine) addClearHint(error, port);
   return error;

@@ -136,3 +136,20 @@ test('an error in the body of an answer says that the request counted', () =>
       await assert.rejects(response.read(), { name: 'IncompleteRead', retry_safe: 'no', host: '127.0.0.1', port, phase: 'receive' });
     },
   ));
+
+for (const [what, begin] of [['begun', (conn) => conn.putrequest('GET', '/2')], ['sent', (conn) => conn.request('GET', '/2')]]) {
+  test(`… also when another request was ${what} meanwhile`, () =>
+    withServer(
+      (head, socket) => (head.includes('POST') ? void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello') : void socket.destroy()),
+      async ({ port, sockets }) => {
+        const connection = connect(port);
+        await connection.request('POST', '/', 'x');
+        const response = await connection.getresponse();
+        await begin(connection);
+        const reading = response.read();
+        for (const socket of sockets) socket.end();
+        await assert.rejects(reading, { retry_safe: 'no' });
+        connection.close();
+      },
+    ));
+}
