@@ -39,7 +39,7 @@ import * as diagnostics from '../watch/diagnostics.js';
 import { SHOWN, shown } from '../watch/shown.js';
 import { HTTP_PORT } from './constants.js';
 import { Requests, STATES } from './requests.js';
-import { forsake, HTTPResponse, Source } from './response.js';
+import { forsake, givenAway, HTTPResponse, Source } from './response.js';
 import { Settings, termsOf } from './settings.js';
 import { overridesSteps, requestBySteps, sendBySteps, untilChannel } from './steps.js';
 
@@ -175,9 +175,8 @@ export class HTTPConnection extends Settings {
     const { response, exchange } = this.#requests;
     this.#requests.response = null;
     exchange?.finish();
-    const bodiless = this.#requests.link.channel.phase === PHASE_TUNNEL;
     const given = give();
-    if (response !== null) forsake(response, bodiless ? null : new NotConnected('the socket was given away'));
+    if (response !== null) givenAway(response);
     return given;
   }
 

@@ -11,7 +11,6 @@ import {
   ImproperConnectionState,
   jsonError,
   kindOf,
-  NotConnected,
   responseByHand,
 } from '../errors.js';
 import { isBytes } from '../request/bytes.js';
@@ -66,12 +65,15 @@ export class Source {
 }
 
 /**
- * Ends a response whose connection was closed or given away: who reads it gets the error.
+ * Ends a response whose connection was closed: who reads it gets the error.
  *
  * @type {(response: HTTPResponse, error: any) => void}
  * @private
  */
 export let forsake;
+
+/** Ends a response whose socket was given away. @type {(response: HTTPResponse) => void} @private */
+export let givenAway;
 
 /**
  * The response to a request. Made by `HTTPConnection.getresponse`.
@@ -94,6 +96,7 @@ export class HTTPResponse {
 
   static {
     forsake = (response, error) => response.#inflow.forsake(error);
+    givenAway = (response) => response.#inflow.givenAway();
   }
 
   /**
@@ -402,9 +405,8 @@ export class HTTPResponse {
           'and no body that is being sent',
       );
     }
-    const bodiless = channel.phase === PHASE_TUNNEL;
     const given = this.#source.requests.detachResponse(channel);
-    this.#inflow.forsake(bodiless ? null : new NotConnected('the socket was given away'));
+    this.#inflow.givenAway();
     return given;
   }
 

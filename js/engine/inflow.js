@@ -43,6 +43,7 @@ export class Inflow {
   #exchange;
   #hasLength;
   #willClose;
+  #bodiless; // is what follows its head no longer HTTP?
   #told;
   #open = true;
   #queue = []; // the operations that wait, the one that is under way first
@@ -60,6 +61,7 @@ export class Inflow {
     this.#exchange = exchange;
     this.#hasLength = channel.core.hasLength;
     this.#willClose = channel.core.willClose;
+    this.#bodiless = channel.phase === PHASE_TUNNEL;
     this.#told = told;
   }
 
@@ -234,11 +236,12 @@ export class Inflow {
     this.#told.ended();
   }
 
-  /**
-   * The connection forgets the response: it was closed, or its socket is somebody else's now.
-   *
-   * @param {any} error what who reads gets; null for the end of a body that there was none of
-   */
+  /** The socket is somebody else's now: who reads is at the end of a body that there was none of, or has an error. */
+  givenAway() {
+    this.forsake(this.#bodiless ? null : new NotConnected('the socket was given away'));
+  }
+
+  /** The connection was closed, and forgets the response. @param {any} error what who reads gets */
   forsake(error) {
     if (!this.#open) return;
     this.error = error;
