@@ -3,6 +3,7 @@
 // The bodies of requests: what is known of their size, and their bytes piece by piece.
 
 import fs from 'node:fs';
+import { types } from 'node:util';
 import { BODY_NONE } from '../../bindings/generated/abi.js';
 import { isBytes, toBytes } from './bytes.js';
 import { isFileHandle, handleBody, hasFileno, filenoBody, readBody, readStreamBody } from './file-bodies.js';
@@ -54,6 +55,7 @@ export function describeBody(body, blocksize) {
   if (body === null || body === undefined) return NOTHING;
   if (typeof body === 'string' || isBytes(body)) return new MemoryBody(toBytes(body));
   if (typeof body !== 'object') refuse(body);
+  if (types.isStringObject(body)) return new MemoryBody(toBytes(String(body))); // else an iterable of its characters
   if (isBlob(body)) return new BlobBody(body);
   if (isFileHandle(body)) return handleBody(body, blocksize);
   if (body instanceof fs.ReadStream) return readStreamBody(body);

@@ -2,6 +2,7 @@
 //
 // The options of connections and requests, checked.
 
+import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { types } from 'node:util';
 import { splitHost } from '../../bindings/wasm/fields.js';
@@ -339,8 +340,13 @@ export function checkCount(name, value, minimum) {
 /** @returns {[host: string, port: number] | null} @throws {TypeError} */
 export function checkSourceAddress(value) {
   if (value === null || value === undefined) return null;
-  if (!Array.isArray(value) || value.length !== 2 || typeof value[0] !== 'string' || !Number.isInteger(value[1])) {
+  if (!Array.isArray(value) || value.length !== 2 || typeof value[0] !== 'string' || typeof value[1] !== 'number') {
     throw argumentError('source_address must be [host, port], with port 0 for any', 'ERR_INVALID_ARG_TYPE');
+  }
+  const [host, port] = value;
+  if (host !== '' && isIP(host) === 0) throw argumentError("source_address must have an IP address of this machine, or '' for any, and no name");
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw argumentError(`source_address must have a port from 0 to 65535, with 0 for any, not ${port}`);
   }
   return value;
 }

@@ -62,6 +62,24 @@ test('a signal in place of options, and a controller in place of a signal, have 
   assert.throws(() => new HTTPConnection('h', { signal: new AbortController() }), /: give its signal$/);
 });
 
+test('a source_address that can be none is refused when it is given', () => {
+  for (const value of [['127.0.0.1', 70_000], ['127.0.0.1', -1], ['::1', 1.5], ['localhost', 0]]) {
+    assert.throws(() => new HTTPConnection('h', { source_address: value }), WRONG_VALUE);
+  }
+  for (const value of [['127.0.0.1', '0'], ['127.0.0.1'], '127.0.0.1', {}]) {
+    assert.throws(() => new HTTPConnection('h', { source_address: value }), WRONG_TYPE);
+  }
+  assert.deepEqual(new HTTPConnection('h', { source_address: ['', 0] }).source_address, ['', 0]);
+});
+
+test('a String object is a body as a string is, and no iterable of characters', async () => {
+  const peer = new MemoryPeer([Buffer.from(HEAD + BODY)]);
+  const conn = new HTTPConnection('h', { create_connection: () => peer, timeout: 5 });
+  await conn.request('POST', '/', new String('a\xe9'));
+  assert.match(peer.received, /Content-Length: 2\r\n\r\na\xe9$/);
+  conn.close();
+});
+
 // ---- the order of arguments ----
 
 const ORDER = /the arguments are request\(method, url, body, headers, options\)/;
