@@ -13,9 +13,13 @@ export function isOurs(error) {
     error instanceof HTTPException ||
     error instanceof TimeoutError ||
     error instanceof TunnelError ||
-    typeof error?.syscall === 'string'
+    typeof error?.syscall === 'string' ||
+    isOfTls(error)
   );
 }
+
+/** … by OpenSSL, which has no syscall. */
+const isOfTls = (error) => typeof error?.code === 'string' && error.code.startsWith('ERR_SSL_');
 
 /**
  * @typedef {object} Facts
@@ -43,13 +47,13 @@ export function describe(error, { phase, host, port, channel, secure, repeated, 
   if (typeof error !== 'object' || error === null || !Object.isExtensible(error) || error.retry_safe !== undefined) return error;
   if (signals.some((signal) => signal.aborted && signal.reason === error)) return error;
   const sent = channel?.wasSent ?? false;
-  error.phase ??= phase;
+  error.phase ??= phase === 'connect' && isOfTls(error) ? 'tls' : phase; // TLS can fail as soon as the socket is connected
   error.host = host; // Node has the address there, sometimes
   error.port = port;
   error.bytes_sent = channel?.bytesSent ?? 0;
   error.bytes_received = channel?.bytesReceived ?? 0;
   error.retry_safe = answered ? 'no' : sent || repeated ? 'unknown' : 'yes';
-  if (phase === 'tls' || String(error.code).startsWith('ERR_SSL_')) addHint(error);
+  if (phase === 'tls' || isOfTls(error)) addHint(error);
   else if (!secure && error instanceof BadStatusLine) addClearHint(error, port);
   return error;
 }

@@ -51,6 +51,18 @@ describe('handshakes', { skip: noOpenssl }, () => {
       }));
   }
 
+  test('versions of which there are none fail as soon as the socket is connected, and say what to look at', () =>
+    withTlsServer(certificates().good, () => reply('never'), async ({ port }) => {
+      const context = Object.assign(trusting(), { minimum_version: 'TLSv1.3', maximum_version: 'TLSv1.2' });
+      await assert.rejects(connect(port, { context }).connect(), {
+        code: 'ERR_SSL_NO_PROTOCOLS_AVAILABLE',
+        phase: 'tls',
+        port,
+        retry_safe: 'yes',
+        message: /minimum_version and maximum_version of the context/,
+      });
+    }));
+
   test('[tls-alpn-h2] a server that insists on h2 is refused by its alert, and nothing is sent', () =>
     withOpenssl(['-alpn', 'h2', '-www'], async ({ port, log }) => {
       await assertRefused(connect(port), 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
