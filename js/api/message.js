@@ -13,6 +13,14 @@ const lowerCase = (name, what) => {
   throw argumentError(`${what} must be a string, not ${kindOf(name)}`, 'ERR_INVALID_ARG_TYPE');
 };
 
+/** @param {unknown[]} list @throws {TypeError} for one that isn't name, value, name, value, … */
+function checkFlat(list) {
+  const wrong = list.findIndex((text) => typeof text !== 'string');
+  if (wrong === -1 && list.length % 2 === 0) return;
+  const what = wrong === -1 ? 'a name without a value at its end' : `${kindOf(list[wrong])} at index ${wrong}`;
+  throw argumentError(`a flat list of headers is made of strings, name, value, name, value, …: this one has ${what}`);
+}
+
 /**
  * Header fields in the order and spelling they were received in. Names compare without case; values are ISO-8859-1
  * strings with outer spaces and tabs stripped.
@@ -26,8 +34,9 @@ export class HTTPMessage {
    *   as a request takes them; or a function that returns the former and is called once, when the first is asked for
    */
   constructor(source = []) {
-    const flat = typeof source === 'function' || (Array.isArray(source) && typeof source[0] === 'string');
-    this.#source = flat ? source : flatHeaders(source);
+    const flat = Array.isArray(source) && typeof source[0] === 'string';
+    if (flat) checkFlat(source);
+    this.#source = flat || typeof source === 'function' ? source : flatHeaders(source);
   }
 
   get #fields() {

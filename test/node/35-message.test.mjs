@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HTTPConnection } from '../../js/index.js';
+import { HTTPConnection, HTTPMessage } from '../../js/index.js';
 import { MemoryPeer } from '../support/memory-peer.mjs';
 
 /** @param {...string} lines the fields of a response; gives its headers */
@@ -81,4 +81,11 @@ test('the file name is that of Content-Disposition, else the name of Content-Typ
 test('as_string is the fields and an empty line', async () => {
   const headers = await headersOf('B: 2', 'a:1');
   assert.equal(headers.as_string(), 'B: 2\na: 1\nContent-Length: 0\n\n');
+});
+
+test('a message of a flat list is that list, and one that is none is refused', () => {
+  assert.deepEqual(new HTTPMessage(['a', '1', 'B', '2']).items(), [['a', '1'], ['B', '2']]);
+  for (const list of [['a'], ['a', '1', 'b'], ['a', 1], ['a', '1', null, '2'], ['a', ['1', '2']]]) {
+    assert.throws(() => new HTTPMessage(list), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /name, value, name, value/ });
+  }
 });
