@@ -42,7 +42,7 @@ function hintFor(body) {
   if (typeof body.arrayBuffer === 'function') return 'give its body, or await its arrayBuffer()';
   if (typeof body.readable === 'object' && typeof body.writable === 'object') return 'give its readable side';
   if (OPTIONS.some((name) => Object.hasOwn(body, name))) return `${ORDER}: give null for no body, and these after it`;
-  return 'encode it first, with JSON.stringify() for example';
+  return `encode it first, with JSON.stringify() for example, or if these are the headers: ${ORDER}`;
 }
 
 /** Refuses what is an iterable, but not of pieces: before anything is sent, and not when its first element is met. */

@@ -91,6 +91,10 @@ for (const args of [['/path'], ['/path', 'GET'], ['http://h/path'], ['GET'], ['G
   });
 }
 
+test('headers in the place of the body are refused with the order of the arguments', async () => {
+  await assert.rejects(new HTTPConnection('h').request('GET', '/', { Accept: 'text/html' }), { ...WRONG_TYPE, message: ORDER });
+});
+
 for (const headers of [{ signal: AbortSignal.abort() }, { expect_continue: true }, { trailers: {} }, { encode_chunked: true }]) {
   test(`${Object.keys(headers)} among the headers is told to be an option`, async () => {
     const message = /it is an option, and those follow the headers: request\(method, url, body, headers, options\)$/;
