@@ -7,12 +7,12 @@ import { domainToASCII } from 'node:url';
 import { types } from 'node:util';
 import { splitHost } from '../../bindings/wasm/fields.js';
 import { argumentError, InvalidURL, kindOf, memoryHint, quoted, withoutUserinfo } from '../errors.js';
-import { BAD_HOST } from '../../bindings/generated/errors.js';
 import { refused } from '../refusal.js';
 import { ELSEWHERE } from './elsewhere.js';
 
 const ascii = /^[\0-\x7f]*$/;
-const HOST_MAX = 65536; // characters: no host is longer, whatever it is looked up by
+const HOST_MAX = 255; // characters on the wire, as the core has it: a name has fewer
+const TEXT_MAX = 65536; // … of what is looked at at all
 
 // ---- the names of options ----
 
@@ -188,12 +188,18 @@ export function asciiHost(host) {
   return encoded;
 }
 
+/** @param {string} host @returns {never} */
+function refuseLong(host) {
+  throw new InvalidURL(`a host has ${HOST_MAX} characters at most, and this one ${host.length}`);
+}
+
 /** Splits what the core takes for a host. @returns {{host: string, port: number | null}} @throws {InvalidURL} */
 function split(text, hasPort) {
-  if (text.length > HOST_MAX) throw refused(BAD_HOST, { host: text });
+  if (text.length > TEXT_MAX) refuseLong(text);
   const { error, host, port } = roomFor(() => splitHost(text, hasPort));
   if (error !== 0) throw refused(error, { host: text });
   const encoded = asciiHost(host);
+  if (encoded.length > HOST_MAX) refuseLong(encoded);
   if (encoded === host) return { host, port };
   const again = splitHost(encoded, true).error; // what IDNA made of it is looked at as well
   if (again !== 0) throw refused(again, { host: text });

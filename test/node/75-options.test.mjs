@@ -283,6 +283,18 @@ for (const [name, value] of WRONG) {
   });
 }
 
+test('a host that is too long is refused by its length when it is given, and the longest one is none', () => {
+  assert.equal(new HTTPConnection('h'.repeat(255)).host.length, 255);
+  for (const length of [256, 300, 70_000]) {
+    const host = 'h'.repeat(length);
+    const message = `a host has 255 characters at most, and this one ${length}`;
+    for (const make of [() => new HTTPConnection(host), () => (new HTTPConnection('h').host = host), () => new HTTPConnection('h').set_tunnel(host)]) {
+      assert.throws(make, { name: 'InvalidURL', message });
+    }
+  }
+  assert.throws(() => new HTTPConnection('ü.'.repeat(60)), /a host has 255 characters at most, and this one \d+$/); // as IDNA writes it
+});
+
 /** [what is more than a host, what the message says] */
 const NO_HOSTS = [
   ['http://h', /^the host is a name or an address, and no URL: give its host here, and its path to request\(\): "http:\/\/h"$/],
