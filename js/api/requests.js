@@ -265,7 +265,7 @@ export class Requests {
     const { on_informational, debuglevel } = this.#owner;
     const connection = diagnostics.informational.hasSubscribers ? this.#owner : null;
     const listened = on_informational !== null || debuglevel > 0 || connection !== null;
-    channel.oninterim = listened ? informer(channel, on_informational, debuglevel, connection, exchange) : null;
+    channel.oninterim = listened ? informer(channel, on_informational, debuglevel, connection, exchange, new WeakRef(this.#owner)) : null;
     this.link.address(channel);
   }
 

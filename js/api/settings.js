@@ -64,7 +64,12 @@ export class Settings {
     this.signal = settings.signal;
     this.limits = settings.limits;
     if (settings.limits?.headers === undefined) this.max_response_headers = settings.max_response_headers;
-    for (const name in CHECKED) this[name] = settings[name];
+    for (const name in CHECKED) {
+      const given = settings[name];
+      this.#checked[name] = CHECKED[name](given);
+      // What is given goes before what a subclass has of this name, such as a method create_connection().
+      if (given !== undefined && given !== null && this[name] !== this.#checked[name]) this[name] = this.#checked[name];
+    }
     /** How many requests were sent. */
     this.request_count = 0;
   }

@@ -123,8 +123,9 @@ function frame(channel, piece) {
  * @param {number} debuglevel
  * @param {import('./connection.js').HTTPConnection | null} connection to tell the diagnostics of
  * @param {import('../request/exchange.js').Exchange} exchange
+ * @param {WeakRef<import('./connection.js').HTTPConnection>} owner `this` of the callback, which can be a method
  */
-export function informer(channel, callback, debuglevel, connection, exchange) {
+export function informer(channel, callback, debuglevel, connection, exchange, owner) {
   exchange.keepContext();
   return (core) => {
     const { head, status, reasonAt, reasonLength, fieldsAt } = core;
@@ -141,7 +142,7 @@ export function informer(channel, callback, debuglevel, connection, exchange) {
     };
     exchange.within(() => {
       if (connection !== null) diagnostics.informational.publish({ connection, request: exchange, ...response });
-      if (callback !== null) heed(channel, exchange, callback(response));
+      if (callback !== null) heed(channel, exchange, callback.call(owner.deref(), response));
     });
   };
 }

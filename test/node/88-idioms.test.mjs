@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import net from 'node:net';
 import { describe, test } from 'node:test';
 import { HTTPConnection, HTTPMessage, HTTPResponse, HTTPSConnection, NotConnected } from '../../js/index.js';
 import { findProgram } from '../support/process.mjs';
@@ -373,3 +374,51 @@ test('an HTTPMessage can be made of pairs, and is taken as headers', LIMIT, () =
       conn.close();
     },
   ));
+
+describe('hooks as methods of a subclass', () => {
+  const interim = () => `HTTP/1.1 103 Early\r\n\r\n${OK}`;
+
+  /** Fetches, and answers what the connection has seen. */
+  async function seen(conn) {
+    await conn.request('GET', '/');
+    assert.equal(await (await conn.getresponse()).text(), 'ok');
+    conn.close();
+    return conn.seen;
+  }
+
+  class Hooked extends HTTPConnection {
+    seen = [];
+
+    lookup(host, _options, callback) {
+      this.seen.push(host);
+      callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    }
+
+    on_informational({ status }) {
+      this.seen.push(status);
+    }
+  }
+
+  test('lookup and on_informational are called on the connection', LIMIT, () =>
+    withServer(interim, async ({ port }) => {
+      assert.deepEqual(await seen(new Hooked('name.test', port)), ['name.test', 103]);
+    }));
+
+  test('create_connection is called on the connection', LIMIT, () =>
+    withServer(interim, async ({ port }) => {
+      class Dialing extends Hooked {
+        create_connection({ host }) {
+          this.seen.push(`to ${host}`);
+          return net.connect(port, '127.0.0.1');
+        }
+      }
+      assert.deepEqual(await seen(new Dialing('h')), ['to h', 103]);
+    }));
+
+  test('an option goes before the method', LIMIT, () =>
+    withServer(interim, async ({ port }) => {
+      const told = [];
+      assert.deepEqual(await seen(new Hooked('127.0.0.1', port, { on_informational: ({ status }) => told.push(status) })), []);
+      assert.deepEqual(told, [103]);
+    }));
+});
