@@ -25,19 +25,8 @@ import { checkContext } from './context.js';
 /** Members that are looked up on the class when the instance has none of its own, as Python looks attributes up. */
 const CLASS_MEMBERS = ['debuglevel', 'auto_open', 'default_port', 'response_class'];
 
-/** Options that are kept as they were given, and what checks each when it is assigned. */
-const CHECKED = {
-  __proto__: null,
-  deadline: (value) => checkSeconds('deadline', value),
-  source_address: checkSourceAddress,
-  socket_path: checkPath,
-  proxy_context: (value) => checkContext(value, 'proxy_context'),
-  blocksize: (value) => checkCount('blocksize', value ?? 16384, 1),
-  retry_stale: (value) => checkCount('retry_stale', Number(value ?? 0), 0),
-  create_connection: (value) => checkFunction('create_connection', value),
-  lookup: (value) => checkFunction('lookup', value),
-  on_informational: (value) => checkFunction('on_informational', value),
-};
+/** Options that are properties of their own, and null unless they are given, but for the numbers. */
+const PLAIN = ['deadline', 'source_address', 'socket_path', 'proxy_context', 'blocksize', 'retry_stale', 'create_connection', 'lookup', 'on_informational'];
 
 /** What the operations of a connection are allowed. @type {(settings: Settings) => Terms} */
 export let termsOf;
@@ -47,7 +36,15 @@ export class Settings {
   #host;
   #port;
   #limits;
-  #checked = { __proto__: null };
+  #deadline = null;
+  #source_address = null;
+  #socket_path = null;
+  #proxy_context = null;
+  #blocksize = 16384;
+  #retry_stale = 0;
+  #create_connection = null;
+  #lookup = null;
+  #on_informational = null;
 
   /**
    * @param {string} host a name or an address; the port can follow a colon
@@ -64,11 +61,12 @@ export class Settings {
     this.signal = settings.signal;
     this.limits = settings.limits;
     if (settings.limits?.headers === undefined) this.max_response_headers = settings.max_response_headers;
-    for (const name in CHECKED) {
+    for (const name of PLAIN) {
       const given = settings[name];
-      this.#checked[name] = CHECKED[name](given);
-      // What is given goes before what a subclass has of this name, such as a method create_connection().
-      if (given !== undefined && given !== null && this[name] !== this.#checked[name]) this[name] = this.#checked[name];
+      if (given === undefined || given === null) continue;
+      Reflect.set(Settings.prototype, name, given, this); // checks it
+      const checked = Reflect.get(Settings.prototype, name, this);
+      if (this[name] !== checked) this[name] = checked; // it goes before what a subclass has of this name, such as a method
     }
     /** How many requests were sent. */
     this.request_count = 0;
@@ -138,20 +136,89 @@ export class Settings {
     this.#limits = checkLimits({ ...this.#limits, headers });
   }
 
+  /** Seconds from the start of a request to the last byte of its response, or null. */
+  get deadline() {
+    return this.#deadline;
+  }
+
+  set deadline(value) {
+    this.#deadline = checkSeconds('deadline', value);
+  }
+
+  /** `[host, port]` to connect from, or null. */
+  get source_address() {
+    return this.#source_address;
+  }
+
+  set source_address(value) {
+    this.#source_address = checkSourceAddress(value);
+  }
+
+  /** The path of a Unix socket to connect to, or null. */
+  get socket_path() {
+    return this.#socket_path;
+  }
+
+  set socket_path(value) {
+    this.#socket_path = checkPath(value);
+  }
+
+  /** How TLS is spoken with the proxy, or null. */
+  get proxy_context() {
+    return this.#proxy_context;
+  }
+
+  set proxy_context(value) {
+    this.#proxy_context = checkContext(value, 'proxy_context');
+  }
+
+  /** Bytes of a read of a file that is sent. */
+  get blocksize() {
+    return this.#blocksize;
+  }
+
+  set blocksize(value) {
+    this.#blocksize = checkCount('blocksize', value ?? 16384, 1);
+  }
+
+  /** At 1 a request that met a stale connection goes out once more. */
+  get retry_stale() {
+    return this.#retry_stale;
+  }
+
+  set retry_stale(value) {
+    this.#retry_stale = checkCount('retry_stale', Number(value ?? 0), 0);
+  }
+
+  /** Makes the socket, or null. */
+  get create_connection() {
+    return this.#create_connection;
+  }
+
+  set create_connection(value) {
+    this.#create_connection = checkFunction('create_connection', value);
+  }
+
+  /** Resolves names, or null. */
+  get lookup() {
+    return this.#lookup;
+  }
+
+  set lookup(value) {
+    this.#lookup = checkFunction('lookup', value);
+  }
+
+  /** Is told of every 1xx, or null. */
+  get on_informational() {
+    return this.#on_informational;
+  }
+
+  set on_informational(value) {
+    this.#on_informational = checkFunction('on_informational', value);
+  }
+
   static {
     termsOf = (settings) => settings.#terms;
-    for (const name in CHECKED) {
-      Object.defineProperty(Settings.prototype, name, {
-        configurable: true,
-        enumerable: false, // a context, or what a function holds, is nothing for JSON
-        get() {
-          return this.#checked[name];
-        },
-        set(value) {
-          this.#checked[name] = CHECKED[name](value);
-        },
-      });
-    }
     for (const name of CLASS_MEMBERS) {
       Object.defineProperty(Settings.prototype, name, {
         configurable: true,
