@@ -105,7 +105,7 @@ function lookUp(host, lookup) {
         return;
       }
       const list = Array.isArray(found) ? found : [{ address: found, family }];
-      const addresses = list.map(({ address }) => ({ address, family: net.isIP(address) }));
+      const addresses = list.map((entry) => ({ address: entry?.address, family: net.isIP(entry?.address) }));
       const wrong = addresses.find((entry) => entry.family === 0);
       if (addresses.length > 0 && wrong === undefined) {
         resolve(addresses);

@@ -180,3 +180,10 @@ test('close() and a signal end a race, and leave no socket behind', () =>
     assert.equal(closed.reason.name, 'NotConnected');
     assert.equal(aborted.reason.name, 'AbortError');
   }));
+
+test('a lookup that gives no address fails as one that finds none, whatever it gives', async () => {
+  for (const given of [null, undefined, [], [null], [{}], 'x', 5, [{ address: 'name' }]]) {
+    const connection = new HTTPConnection('odd.example', { timeout: 5, lookup: (_name, _options, done) => done(null, given) });
+    await assert.rejects(connection.connect(), { code: 'ENOTFOUND', phase: 'lookup', retry_safe: 'yes', message: /^lookup of odd\.example gave / });
+  }
+});
