@@ -9,28 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "porthole/porthole.h"
 #ifdef WITH_LLHTTP
 #include "llhttp.h"
 #endif
 
-enum { BODY = 128, CHUNK = 64, CHUNKS = 512, MESSAGE_SIZE = 65536, BUFFER_SIZE = 131072, FIELDS = 60 };
+enum { CHUNK = 64, CHUNKS = 512, MESSAGE_SIZE = 65536, BUFFER_SIZE = 131072 };
 
 #define COUNTED __attribute__((noinline))
-
-static const char HEAD[] = "HTTP/1.1 200 OK\r\n"
-                           "Server: porthole-bench\r\n"
-                           "Date: Thu, 01 Jan 2026 12:00:00 GMT\r\n"
-                           "Content-Type: text/plain; charset=utf-8\r\n"
-                           "%s\r\n"
-                           "Connection: keep-alive\r\n"
-                           "Last-Modified: Wed, 31 Dec 2025 23:59:59 GMT\r\n"
-                           "ETag: \"66b1f2c4-267-porthole\"\r\n"
-                           "Cache-Control: public, max-age=86400, immutable\r\n"
-                           "Vary: Accept-Encoding\r\n"
-                           "Accept-Ranges: bytes\r\n"
-                           "Content-Security-Policy: default-src 'self'; style-src 'self'; img-src 'self' https:\r\n"
-                           "\r\n";
 
 static char message[MESSAGE_SIZE];
 static size_t message_length;
@@ -57,23 +44,19 @@ static void append(const char *bytes, size_t length) {
 
 // Makes the message of a case. Gives false for a case that is none of a response.
 static bool make_message(const char *name) {
-  char framing[4096] = "Content-Length: 128";
-  char body[BODY];
+  char framing[4096] = SMALL_FRAMING;
+  char body[SMALL_SIZE];
   memset(body, 'x', sizeof body);
   if (!strcmp(name, "fields")) {
-    size_t length = strlen(framing);
-    for (int i = 11; i < FIELDS; i++) {
-      length += (size_t)snprintf(framing + length, sizeof framing - length, "\r\nX-Field-%02d: value %d of a field", i,
-                                 i);
-    }
+    many_fields(framing, sizeof framing);
   } else if (!strcmp(name, "chunks")) {
     strcpy(framing, "Transfer-Encoding: chunked");
   } else if (strcmp(name, "head") != 0) {
     return false;
   }
-  message_length = (size_t)snprintf(message, sizeof message, HEAD, framing);
+  message_length = (size_t)snprintf(message, sizeof message, ANSWER_HEAD, "200 OK", framing, "keep-alive");
   if (strcmp(name, "chunks") != 0) {
-    append(body, BODY);
+    append(body, SMALL_SIZE);
     return true;
   }
   for (int i = 0; i < CHUNKS; i++) {
@@ -216,7 +199,7 @@ int main(int argc, char **argv) {
   const char *name = argv[1] + (by_llhttp ? 7 : 0);
   int count = atoi(argv[2]);
   bool responses = make_message(name);
-  uint64_t expected = !strcmp(name, "chunks") ? CHUNK * CHUNKS : BODY;
+  uint64_t expected = !strcmp(name, "chunks") ? CHUNK * CHUNKS : SMALL_SIZE;
   if (!responses && (by_llhttp || strcmp(name, "request") != 0)) {
     fail("no such case");
   }

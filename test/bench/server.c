@@ -32,6 +32,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "answer.h"
 #ifdef WITH_TLS
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -41,8 +43,6 @@ enum {
   INPUT_SIZE = 16384,      // longest request head
   HEAD_SIZE = 4096,        // longest answer head (with the body, for small answers)
   BODY_SIZE = 1024 * 1024, // what bodies repeat
-  SMALL_SIZE = 128,        // body of a small answer
-  FIELD_COUNT = 60,        // fields of /fields
   PATTERN_COUNT = 32,      // patterns kept, one for each chunk size met
   TURN_SIZE = 4 << 20,     // bytes written before other connections get their turn
   EVENT_COUNT = 256,
@@ -126,22 +126,8 @@ static const pattern *pattern_of(size_t chunk) {
 }
 
 static void answer(connection *c, const char *status, const char *framing, bool close_after) {
-  c->head_length = (size_t)snprintf(
-      c->head, sizeof c->head,
-      "HTTP/1.1 %s\r\n"
-      "Server: porthole-bench\r\n"
-      "Date: Thu, 01 Jan 2026 12:00:00 GMT\r\n"
-      "Content-Type: text/plain; charset=utf-8\r\n"
-      "%s\r\n"
-      "Connection: %s\r\n"
-      "Last-Modified: Wed, 31 Dec 2025 23:59:59 GMT\r\n"
-      "ETag: \"66b1f2c4-267-porthole\"\r\n"
-      "Cache-Control: public, max-age=86400, immutable\r\n"
-      "Vary: Accept-Encoding\r\n"
-      "Accept-Ranges: bytes\r\n"
-      "Content-Security-Policy: default-src 'self'; style-src 'self'; img-src 'self' https:\r\n"
-      "\r\n",
-      status, framing, close_after ? "close" : "keep-alive");
+  c->head_length = (size_t)snprintf(c->head, sizeof c->head, ANSWER_HEAD, status, framing,
+                                    close_after ? "close" : "keep-alive");
   c->busy = true;
   c->closing = close_after;
   c->head_sent = c->repeat_sent = c->tail_sent = 0;
@@ -154,16 +140,13 @@ static void append_small_body(connection *c) {
 }
 
 static void answer_small(connection *c, bool close_after) {
-  answer(c, "200 OK", "Content-Length: 128", close_after);
+  answer(c, "200 OK", SMALL_FRAMING, close_after);
   append_small_body(c);
 }
 
 static void answer_fields(connection *c) {
-  char fields[HEAD_SIZE - 1024] = "Content-Length: 128";
-  size_t length = strlen(fields);
-  for (int i = 11; i < FIELD_COUNT; i++) {
-    length += (size_t)snprintf(fields + length, sizeof fields - length, "\r\nX-Field-%02d: value %d of a field", i, i);
-  }
+  char fields[HEAD_SIZE - 1024];
+  many_fields(fields, sizeof fields);
   answer(c, "200 OK", fields, false);
   append_small_body(c);
 }
