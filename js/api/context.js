@@ -47,14 +47,32 @@ function defaultCiphers() {
   return ciphers;
 }
 
+/**
+ * A path that was given, or a URL of a file. What is in the file, given in place of it, may be a key: no error shows that.
+ *
+ * @throws {TypeError}
+ */
+function checkFile(path, what) {
+  const isUrl = path instanceof URL;
+  if (typeof path !== 'string' && !isUrl) {
+    const hint = isBytes(path) ? ': what is in memory is given as { context: { cert, key, ca } }, or as cadata' : '';
+    throw argumentError(`${what} must be a path or a URL of a file, not ${kindOf(path)}${hint}`, 'ERR_INVALID_ARG_TYPE');
+  }
+  if (!isUrl && (path.includes('-----BEGIN') || path.includes('\n'))) {
+    throw argumentError(`${what} must be the path of a file, and this is what is in one: give { context: { cert, key, ca } }, or cadata`);
+  }
+  return path;
+}
+
 function readPem(path, what, pattern) {
-  const text = fs.readFileSync(path, 'latin1');
+  const text = fs.readFileSync(checkFile(path, what), 'latin1');
   if (pattern.test(text)) return text;
   throw argumentError(`${what} ${JSON.stringify(String(path))} holds no ${what === 'crlfile' ? 'CRL' : 'certificate'} in PEM form`);
 }
 
 /** The certificates of a folder: those under hashed names (openssl rehash), else all. */
 function readFolder(path) {
+  checkFile(path, 'capath');
   const names = fs.readdirSync(path);
   const hashed = names.filter((name) => hashedName.test(name));
   const chosen = hashed.length > 0 ? hashed : names.filter((name) => certificateName.test(name));
@@ -205,6 +223,8 @@ export class SSLContext {
    * @throws {Error} Node's own, when a file can't be read, the password is wrong or the key is another one's
    */
   load_cert_chain(certfile, keyfile = null, password = null) {
+    checkFile(certfile, 'certfile');
+    if (keyfile !== null && keyfile !== undefined) checkFile(keyfile, 'keyfile');
     const chain = { cert: fs.readFileSync(certfile), key: fs.readFileSync(keyfile ?? certfile) };
     const secret = typeof password === 'function' ? password() : password;
     if (secret !== null && secret !== undefined) {

@@ -139,6 +139,17 @@ test('strings that are given for something else are not shown', async () => {
   await assertRefused(() => (new SSLContext().minimum_version = SECRET), /not a string/);
 });
 
+test('a key that is given in place of the path of its file is not shown', async () => {
+  const key = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`;
+  for (const given of [key, Buffer.from(key), `${SECRET}\n`]) {
+    await assertRefused(() => new SSLContext().load_cert_chain(given), /^certfile must be .*\{ context: \{ cert, key, ca \} \}/);
+    await assertRefused(() => new SSLContext().load_cert_chain('/dev/null', given), /^keyfile must be /);
+    for (const name of ['cafile', 'capath', 'crlfile']) {
+      await assertRefused(() => new SSLContext().load_verify_locations({ [name]: given }), new RegExp(`^${name} must be `));
+    }
+  }
+});
+
 test('what withoutUserinfo leaves', () => {
   for (const [text, left] of [
     ['h', 'h'],
