@@ -59,7 +59,7 @@ function basic(userinfo) {
 
 /**
  * Reads `[scheme://][user:password@]host[:port]`. As curl does, the user information is all before the last `@`: a password
- * may hold any character but a slash. No error shows it.
+ * may hold any character but / ? #. No error shows it.
  */
 function readProxy(text, name) {
   const [, scheme = 'http', rest] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text);
@@ -71,6 +71,8 @@ function readProxy(text, name) {
   const at = authority.lastIndexOf('@');
   const place = authority.slice(at + 1);
   const shown = quoted(withoutUserinfo(text));
+  // What is before a "#" in a password would be taken for a host, and be spoken to.
+  if (rest.includes('@', authority.length)) throw new InvalidURL(`${name} has one of / ? # before an @: percent-encode it in a password: ${shown}`);
   const [, bracketed, bare, digits = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d*))?$/.exec(place) ?? [];
   const host = bracketed === undefined ? bare : zoned(bracketed);
   if (host === undefined || host === '' || (bracketed !== undefined && net.isIPv6(host) === false)) {

@@ -226,3 +226,12 @@ test('curl sends the same credentials', { skip: findProgram('curl') === null && 
     },
   );
 });
+
+test('a password that holds a character which ends a host in a URL is refused, and nobody is spoken to', () => {
+  for (const password of ['1/2', '80#x', '80?x']) {
+    assert.throws(
+      () => proxy_from_environment('http://h/', { http_proxy: `http://me:${password}@proxy:8080` }),
+      (error) => error instanceof InvalidURL && /percent-encode it/.test(error.message) && !error.message.includes(password),
+    );
+  }
+});
