@@ -18,7 +18,7 @@ export interface HTTPConnectionOptions {
    */
   timeout?: number | null | undefined;
   /**
-   * Where to connect from.
+   * Where to connect from: an IP address, or `''` for any, and a port, or 0 for any.
    *
    * @default null
    */
@@ -36,7 +36,8 @@ export interface HTTPConnectionOptions {
    */
   max_response_headers?: number | null | undefined;
   /**
-   * Ends every operation of the connection when it is aborted: they reject with `signal.reason`.
+   * Ends every operation of the connection when it is aborted: they reject with `signal.reason`, or an `AbortError`
+   * where that is null.
    *
    * @default undefined
    */
@@ -176,7 +177,7 @@ export declare class HTTPConnection {
   response_class: typeof HTTPResponse;
   static response_class: typeof HTTPResponse;
   /**
-   * The socket in use. Assigning a connected `Duplex` makes the connection use it. It is null when not connected, and
+   * The socket in use. Assigning a connected `Duplex` makes the connection use it. It is null when not connected, once it has failed, and
    * right after getresponse() when the response will close it.
    */
   get sock(): Duplex | null;
