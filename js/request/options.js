@@ -108,8 +108,14 @@ function advice(what, name, allowed) {
 export function checkMembers(name, value) {
   const isObject = typeof value === 'object' && value !== null;
   if (isObject && typeof value[Symbol.iterator] !== 'function' && !ArrayBuffer.isView(value) && !types.isPromise(value) && !isSignal(value)) return;
-  const hint = isSignal(value) ? ': give { signal }' : types.isPromise(value) ? ': await it first' : '';
-  throw argumentError(`${name} must be an object, not ${kindOf(value)}${hint}`, 'ERR_INVALID_ARG_TYPE');
+  throw argumentError(`${name} must be an object, not ${kindOf(value)}${hintForMembers(name, value)}`, 'ERR_INVALID_ARG_TYPE');
+}
+
+function hintForMembers(name, value) {
+  if (isSignal(value)) return ': give { signal }';
+  if (types.isPromise(value)) return ': await it first';
+  if (typeof value === 'function') return ': there are no callbacks, await what the call gives';
+  return typeof value === 'number' && name.includes('Connection') ? `: give { timeout: ${value} }, in seconds` : '';
 }
 
 /**

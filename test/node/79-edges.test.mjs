@@ -56,6 +56,11 @@ test('what is no object of members is refused as options, limits and timeouts', 
   assert.equal(new HTTPSConnection('h', { context: {}, limits: {}, timeouts: {} }).limits.line, 65536);
 });
 
+test('a time-out in the place where Python has it, and a callback, have a hint', async () => {
+  assert.throws(() => new HTTPConnection('h', 80, 10), { ...WRONG_TYPE, message: /not number 10: give \{ timeout: 10 \}, in seconds$/ });
+  await assert.rejects(new HTTPConnection('h').request('GET', '/', null, {}, () => {}), { ...WRONG_TYPE, message: /there are no callbacks/ });
+});
+
 test('a signal in place of options, and a controller in place of a signal, have a hint', async () => {
   const { signal } = new AbortController();
   await assert.rejects(new HTTPConnection('h').request('GET', '/', null, {}, signal), /: give \{ signal \}$/);
