@@ -3,7 +3,7 @@
 // The bodies of requests: what is known of their size, and their bytes piece by piece.
 
 import fs from 'node:fs';
-import { types } from 'node:util';
+import types from 'node:util/types';
 import { BODY_NONE } from '../../bindings/generated/abi.js';
 import { isBytes, toBytes } from './bytes.js';
 import { isFileHandle, handleBody, hasFileno, filenoBody, readBody, readStreamBody } from './file-bodies.js';

@@ -4,7 +4,7 @@
 
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { types } from 'node:util';
+import types from 'node:util/types';
 import { splitHost } from '../../bindings/wasm/fields.js';
 import { argumentError, InvalidURL, kindOf, memoryHint, quoted, withoutUserinfo } from '../errors.js';
 import { refused } from '../refusal.js';
