@@ -17,7 +17,11 @@ static uint8_t
     *free_at_landing; /* as they were before a list of ours that didn't fit: it is copied, and its memory used again */
 static size_t free_length_landing;
 
-/* The libc's of the program, if it has one: a list that another cabi_realloc made is freed by it. */
+/*
+ * The libc's of the program, if it has one. Memory is then taken from it: some take all that there is when they are first asked
+ * for theirs, and would give away what was grown here. A list that another cabi_realloc made is freed by it, too.
+ */
+extern void *program_malloc(size_t size) __asm__("malloc") __attribute__((weak));
 extern void program_free(void *memory) __asm__("free") __attribute__((weak));
 
 void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size);
@@ -34,7 +38,8 @@ static void *take_from(uint8_t **at, size_t *length, size_t align, size_t size) 
   return taken;
 }
 
-void *wasi_take(size_t align, size_t size) {
+/** Grows the memory. It has no part in a libc's. */
+static void *grow(size_t align, size_t size) {
   void *taken = take_from(&free_at, &free_length, align, size);
   if (taken == NULL) {
     size_t pages = size / PAGE + 1;
@@ -49,6 +54,17 @@ void *wasi_take(size_t align, size_t size) {
       free_length_landing = free_length;
     }
     taken = take_from(&free_at, &free_length, align, size);
+  }
+  return taken;
+}
+
+void *wasi_take(size_t align, size_t size) {
+  if (program_malloc == NULL) {
+    return grow(align, size);
+  }
+  void *taken = program_malloc(size); /* aligned for all that WIT has */
+  if (taken == NULL) {
+    __builtin_trap();
   }
   return taken;
 }
@@ -83,7 +99,7 @@ void wasi_landed(void *list, size_t length, void *at, size_t room) {
   landing_open = false;
   if (length > 0 && list != at) {
     __builtin_memmove(at, list, length < room ? length : room);
-    if (!asked && program_free != NULL) {
+    if (program_free != NULL && (!asked || program_malloc != NULL)) {
       program_free(list);
     }
   }
