@@ -22,6 +22,7 @@ const NEEDS = [
   { runtime: 'libclang_rt.fuzzer', package: 'libclang-rt-dev', use: 'test/fuzz' },
   { command: 'wasm-ld', package: 'lld', use: 'test/hosts' },
   { command: 'llvm-ar', package: 'llvm', use: 'test/hosts' },
+  { file: '/usr/lib/wasm32-wasi/libc.a', package: 'wasi-libc', use: 'test/wasi' },
   { command: 'c++', package: 'g++', use: 'test/hosts' },
   { command: 'python3', package: 'python3', use: 'test/hosts and test/parity' },
   { python: 'ensurepip', package: 'python3-venv', use: 'test/hosts' },

@@ -1,18 +1,71 @@
 // SPDX-License-Identifier: MIT
 //
-// Runs a command that was transpiled by jco:  node run_jco.mjs FOLDER ARGUMENT…
+// Runs a command that was transpiled by jco:
+//
+//   node run_jco.mjs [--names JSON] [--count] FOLDER ARGUMENT…
+//
+// --names answers look-ups: for each name a list of addresses, or the code of an error; other names are refused.
+// --count tells on stderr, as JSON, how often each function of WASI was called.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [folder, ...args] = process.argv.slice(2);
-const from = (name) => import(pathToFileURL(name));
-const shim = createRequire(join(folder, 'get.js')).resolve('@bytecodealliance/preview2-shim/cli');
-(await from(shim))._setArgs(['get', ...args]);
-const { run } = await from(join(folder, 'get.js'));
+const args = process.argv.slice(2);
+const option = (name, values) => (args[0] === name ? args.splice(0, values + 1).slice(1) : undefined);
+const names = option('--names', 1);
+const counted = option('--count', 0) && {};
+const [folder, ...rest] = args;
+const shim = createRequire(join(folder, 'command.js'));
+const from = (name) => import(pathToFileURL(shim.resolve(`@bytecodealliance/preview2-shim/${name}`)));
+
+/** A literal as WIT has it. */
+function address(text) {
+  if (!text.includes(':')) return { tag: 'ipv4', val: text.split('.').map(Number) };
+  return { tag: 'ipv6', val: [0, 0, 0, 0, 0, 0, 0, Number(text.slice(2))] }; // "::1" is all that is used
+}
+
+if (names !== undefined) {
+  const table = JSON.parse(names[0]);
+  const { ipNameLookup } = await from('sockets');
+  const { ResolveAddressStream } = ipNameLookup;
+  const answers = new WeakMap();
+  ipNameLookup.resolveAddresses = (_network, name) => {
+    const answer = table[name] ?? 'access-denied';
+    if (typeof answer === 'string') throw answer;
+    const stream = Object.create(ResolveAddressStream.prototype);
+    answers.set(stream, answer.map(address));
+    return stream;
+  };
+  ResolveAddressStream.prototype.resolveNextAddress = function () {
+    return answers.get(this).shift();
+  };
+  ResolveAddressStream.prototype[Symbol.dispose ?? Symbol.for('dispose')] = () => {};
+}
+
+if (counted !== undefined) {
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = (module, imports = {}) => {
+    const wrapped = Object.entries(imports).map(([space, members]) => {
+      if (!space.startsWith('wasi:')) return [space, members];
+      const functions = Object.entries(members).map(([name, call]) => {
+        const all = `${space} ${name}`;
+        return [name, (...values) => {
+          counted[all] = (counted[all] ?? 0) + 1;
+          return call(...values);
+        }];
+      });
+      return [space, Object.fromEntries(functions)];
+    });
+    return instantiate.call(WebAssembly, module, Object.fromEntries(wrapped));
+  };
+}
+
+(await from('cli'))._setArgs(['command', ...rest]);
+const { run } = await import(pathToFileURL(join(folder, 'command.js')));
 try {
   run.run();
 } catch (error) {
   if (error !== undefined && !('payload' in error)) console.error(error); // else run() has answered with an error
   process.exitCode = 1;
 }
+if (counted !== undefined) console.error(JSON.stringify(counted));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs a command under Python's wasmtime: run_wasmtime.py [--no-names] COMPONENT ARGUMENT..."""
+"""Runs a command under Python's wasmtime: run_wasmtime.py [--no-names | --no-network] COMPONENT ARGUMENT..."""
 
 import sys
 
@@ -7,17 +7,18 @@ from wasmtime import Engine, Store, WasiConfig, _bindings
 from wasmtime.component import Component, Linker
 
 arguments = sys.argv[1:]
-names = arguments[0] != "--no-names"
-component, *rest = arguments if names else arguments[1:]
+without = arguments.pop(0) if arguments[0].startswith("--") else ""
+component, *rest = arguments
 
 engine = Engine()
 wasi = WasiConfig()
-wasi.argv = ["get", *rest]
+wasi.argv = ["command", *rest]
 wasi.inherit_stdout()
 wasi.inherit_stderr()
 # The package has no public names for these.
-_bindings.wasi_config_inherit_network(wasi.ptr())
-_bindings.wasi_config_allow_ip_name_lookup(wasi.ptr(), names)
+if without != "--no-network":
+    _bindings.wasi_config_inherit_network(wasi.ptr())
+_bindings.wasi_config_allow_ip_name_lookup(wasi.ptr(), without == "")
 store = Store(engine)
 store.set_wasi(wasi)
 linker = Linker(engine)

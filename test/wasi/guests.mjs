@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+//
+// What tests of guests share: the library, programs on it as components, and the runtimes.
+
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { alone, installTools, tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const execute = promisify(execFile);
+const here = join(root, 'test', 'wasi');
+const venv = join(root, '.cache', 'venv-wasi');
+const python = join(venv, 'bin', 'python');
+
+/** Does a command end well? */
+const succeeds = (command, ...args) => spawnSync(command, args, { timeout: 60000 }).status === 0;
+const PACKAGES = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };
+
+/** Installs what isn't Debian's. @returns {Promise<string | false>} what can't be had */
+export async function lacking() {
+  const missing = Object.keys(PACKAGES).filter((command) => !succeeds(command, '--version')).map((command) => PACKAGES[command]);
+  if (!succeeds('python3', '-c', 'import ensurepip')) missing.push('python3-venv');
+  if (missing.length > 0) return `apt-get install ${missing.join(' ')}`;
+  try {
+    await installTools();
+  } catch {
+    return "the packages of test/wasi/package-lock.json can't be installed";
+  }
+  return alone('venv-wasi', () => {
+    if (!existsSync(python) && !succeeds('python3', '-m', 'venv', venv)) return 'no Python environment can be made';
+    const pip = ['-m', 'pip', 'install', '-q', '-r', join(here, 'requirements.txt')];
+    return !succeeds(python, '-c', 'import wasmtime') && !succeeds(python, ...pip) && "wasmtime for Python can't be installed";
+  });
+}
+
+/** Builds libporthole.a and libporthole-wasi.a. @returns {Promise<{ include: string[], libraries: string[] }>} for a compiler */
+export async function buildLibrary() {
+  await alone('wasi', async () => {
+    await execute('cmake', ['--preset', 'wasi'], { cwd: root });
+    await execute('cmake', ['--build', '--preset', 'wasi'], { cwd: root });
+  });
+  const built = join(root, 'build', 'wasi');
+  return {
+    include: [`-I${join(root, 'src', 'include')}`, `-I${join(root, 'bindings', 'wasi', 'include')}`],
+    libraries: [join(built, 'src', 'libporthole.a'), join(built, 'bindings', 'wasi', 'libporthole-wasi.a')],
+  };
+}
+
+export const COMPILE = ['--target=wasm32', '-std=c11', '-ffreestanding', '-Os', '-mbulk-memory'];
+export const LINK = ['--no-entry', '--gc-sections', '--strip-all', '-z', 'stack-size=65536'];
+
+/** A folder for what is made, which is removed by `remove`. */
+export function workshop() {
+  const folder = mkdtempSync(join(tmpdir(), 'porthole-wasi-'));
+  return { folder, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+/**
+ * Makes a component of sources in this folder, without a WIT.
+ *
+ * @param {string} folder
+ * @param {string} name
+ * @param {string[]} sources
+ * @param {(objects: string[], libraries: string[]) => string[]} [order] what the linker is given
+ * @returns {Promise<string>} its path
+ */
+export async function makeComponent(folder, name, sources, order = (objects, libraries) => [...objects, ...libraries]) {
+  const { include, libraries } = await buildLibrary();
+  const objects = [];
+  for (const source of sources) {
+    const object = join(folder, `${source.replace(/\W/g, '_')}.o`);
+    await execute('clang', [...COMPILE, ...include, '-c', join(here, source), '-o', object]);
+    objects.push(object);
+  }
+  const program = join(folder, `${name}.core.wasm`);
+  await execute('wasm-ld', [...LINK, ...order(objects, libraries), '-o', program]);
+  const { componentNew } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
+  const component = join(folder, `${name}.wasm`);
+  writeFileSync(component, await componentNew(readFileSync(program), []));
+  return component;
+}
+
+/** Makes modules of JavaScript of a component. @returns {Promise<string>} their folder */
+export async function transpileComponent(component) {
+  const { transpile } = await tool('@bytecodealliance/jco-transpile');
+  const folder = `${component}.jco`;
+  mkdirSync(folder);
+  const { files } = await transpile(component, { name: 'command', outDir: folder });
+  for (const file in files) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, files[file]);
+  }
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  symlinkSync(join(toolsFolder, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+/**
+ * Ways to run a component: each takes its arguments and options of the runner.
+ *
+ * @param {string} component
+ * @returns {Promise<Record<string, (args: string[], options?: string[]) => Promise<{ code: number, stdout: string, stderr: string }>>>}
+ */
+export async function runtimesOf(component) {
+  const folder = await transpileComponent(component);
+  const settle = (started) => started.then((ended) => ({ code: 0, ...ended }), (error) => error);
+  const limits = { timeout: 60000, maxBuffer: 1 << 26 };
+  return {
+    wasmtime: (args, options = []) =>
+      settle(execute(python, [join(here, 'run_wasmtime.py'), ...options, component, ...args], limits)),
+    jco: (args, options = []) =>
+      settle(execute(process.execPath, [join(here, 'run_jco.mjs'), ...options, folder, ...args], limits)),
+  };
+}
+
+/**
+ * A server that does something with each socket, and is gone when `use` is done.
+ *
+ * @param {(socket: net.Socket, index: number) => void} serve
+ * @param {(port: number) => Promise<void>} use
+ * @param {string} [host]
+ */
+export async function withServer(serve, use, host = '127.0.0.1') {
+  const sockets = [];
+  const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    sockets.push(socket.on('error', () => {}));
+    serve(socket, sockets.length - 1);
+  });
+  await new Promise((resolve) => server.listen(0, host, resolve));
+  try {
+    await use(server.address().port);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
