@@ -2,9 +2,10 @@
 //
 // Runs a command that was transpiled by jco:
 //
-//   node run_jco.mjs [--names JSON] [--count] FOLDER ARGUMENT…
+//   node run_jco.mjs [--names JSON] [--connecting CODE] [--count] FOLDER ARGUMENT…
 //
 // --names answers look-ups: for each name a list of addresses, or the code of an error; other names are refused.
+// --connecting ends each attempt to connect with the code of an error.
 // --count tells on stderr, as JSON, how often each function of WASI was called.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { pathToFileURL } from 'node:url';
 const args = process.argv.slice(2);
 const option = (name, values) => (args[0] === name ? args.splice(0, values + 1).slice(1) : undefined);
 const names = option('--names', 1);
+const connecting = option('--connecting', 1);
 const counted = option('--count', 0) && {};
 const [folder, ...rest] = args;
 const shim = createRequire(join(folder, 'command.js'));
@@ -40,6 +42,13 @@ if (names !== undefined) {
     return answers.get(this).shift();
   };
   ResolveAddressStream.prototype[Symbol.dispose ?? Symbol.for('dispose')] = () => {};
+}
+
+if (connecting !== undefined) {
+  const { tcp } = await from('sockets');
+  tcp.TcpSocket.prototype.finishConnect = () => {
+    throw connecting[0];
+  };
 }
 
 if (counted !== undefined) {
