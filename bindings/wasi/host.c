@@ -37,6 +37,7 @@ typedef struct connection {
   size_t kept_room;
   size_t kept_sent;
   size_t kept_length;
+  bool asked; /* something was sent since the last receive: its answer is hardly there yet */
   failure failure;
 } connection;
 
@@ -231,6 +232,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   slot->generation++;
   slot->readable = slot->writable = 0;
   slot->kept_sent = slot->kept_length = 0;
+  slot->asked = false;
   slot->failure.length = 0;
   return slot->generation << SLOT_BITS | (int32_t)(slot - connections);
 }
@@ -277,6 +279,7 @@ static int32_t send_now(connection *to, const uint8_t *data, size_t length) {
     return 0;
   }
   wasi_output_write(to->output, data, length, got.at); /* the stream-error is behind four */
+  to->asked = true;
   return got.at[0] != 0 ? wasi_fail_stream(&to->failure, &got, 4) : (int32_t)length;
 }
 
@@ -400,7 +403,9 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
   }
   capacity = capacity < INT32_MAX ? capacity : INT32_MAX;
   limit within = limit_of(timeout_ms);
-  int32_t received = receive_now(from, buffer, capacity);
+  bool looks = timeout_ms == 0 || !from->asked;
+  int32_t received = looks ? receive_now(from, buffer, capacity) : PORTHOLE_WANT_READ;
+  from->asked = from->asked && timeout_ms == 0;
   while (received == PORTHOLE_WANT_READ && timeout_ms != 0) {
     received = wait_to_receive(from, &within)
                    ? receive_now(from, buffer, capacity)
