@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// `npm run build:wasi`: dist/wasi/, which the package has for programs on WASI. It is made by clang, lld and CMake, which are
+// installed when that is possible. What is there already is overwritten; `--clean` begins with nothing.
+
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { aptInstall, has, root, runQuietly, say } from '../setup.mjs';
+import { alone } from './tools.mjs';
+
+const PACKAGES = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };
+const dist = join(root, 'dist', 'wasi');
+
+/** The libraries for C with their headers, what finds them, and the WIT. */
+function library() {
+  runQuietly('cmake', ['--preset', 'wasi', '-DCMAKE_INSTALL_LIBDIR=lib']);
+  runQuietly('cmake', ['--build', '--preset', 'wasi']);
+  runQuietly('cmake', ['--install', join(root, 'build', 'wasi'), '--prefix', dist]);
+}
+
+/** What dist/wasi/ is made of: each puts its files there. */
+const ARTEFACTS = [library];
+
+/** All files below a folder, with their sizes. */
+function filesOf(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesOf(path) : [statSync(path).size];
+  });
+}
+
+try {
+  const missing = Object.keys(PACKAGES).filter((command) => !has(command)).map((command) => PACKAGES[command]);
+  if (!aptInstall(missing)) throw new Error(`dist/wasi needs apt-get install ${missing.join(' ')}`);
+  await alone('wasi', async () => {
+    if (process.argv.includes('--clean')) rmSync(dist, { recursive: true, force: true });
+    for (const make of ARTEFACTS) await make();
+  });
+  const sizes = filesOf(dist);
+  say(`${sizes.length} files with ${sizes.reduce((all, size) => all + size, 0)} bytes in dist/wasi/`);
+} catch (error) {
+  say(error.message);
+  process.exitCode = 1;
+}
