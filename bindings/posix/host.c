@@ -25,13 +25,6 @@
 
 #include "porthole/porthole.h"
 
-enum {
-  SLOT_BITS = 6,
-  CONNECTIONS = 1 << SLOT_BITS,         /* connections that can be open at a time */
-  GENERATIONS = INT32_MAX >> SLOT_BITS, /* connections that a slot has in its life: then it is retired */
-  NAME_LONGEST = 255                    /* bytes of a name (RFC 1035 section 2.3.4), or of an address with its zone */
-};
-
 /* Why something failed: a text of this file, or a number of the system's. */
 typedef struct failure {
   const char *text;
@@ -48,27 +41,10 @@ typedef struct connection {
   size_t kept_length;
 } connection;
 
-/* The handles of this process: place in the table and generation, so that one that was closed never matches again. */
-static connection connections[CONNECTIONS];
+#include "../table.h"
+
 static failure open_failure;
 static const char no_tls[] = "this host has no TLS";
-
-static connection *find_connection(int32_t handle) {
-  if (handle <= 0) {
-    return NULL;
-  }
-  connection *found = &connections[handle & (CONNECTIONS - 1)];
-  return found->open && found->generation == handle >> SLOT_BITS ? found : NULL;
-}
-
-static connection *find_free(void) {
-  for (size_t i = 0; i < CONNECTIONS; i++) {
-    if (!connections[i].open && connections[i].generation < GENERATIONS) {
-      return &connections[i];
-    }
-  }
-  return NULL;
-}
 
 /* ---- errors ---- */
 
@@ -250,8 +226,7 @@ static int family_of(uint32_t flags) {
 int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, uint32_t flags, int32_t timeout_ms) {
   char name[NAME_LONGEST + 1];
   char service[6];
-  if (host == NULL || host_length == 0 || host_length > NAME_LONGEST || memchr(host, '\0', host_length) != NULL ||
-      port > 65535) {
+  if (!can_be_opened(host, host_length, port)) {
     return fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
   }
   if ((flags & ~(uint32_t)(PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6)) != 0) {
@@ -281,7 +256,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
     return made;
   }
   *slot = (connection){.socket = made, .generation = slot->generation + 1, .open = true};
-  return slot->generation << SLOT_BITS | (int32_t)(slot - connections);
+  return handle_of(slot);
 }
 
 int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
@@ -421,45 +396,29 @@ static int32_t ready_bits(const struct pollfd *one, int32_t interest) {
   return set & interest;
 }
 
-/* Where a pair is in a list. */
-#define HANDLE_OF(i) ((size_t)2 * (i))
-#define INTEREST_OF(i) ((size_t)2 * (i) + 1)
-
-/** What to poll for. @returns 0, or an error of the list */
-static int32_t poll_list(struct pollfd *polled, const int32_t *list, uint32_t count) {
+/** What to poll for. */
+static void poll_list(struct pollfd *polled, const int32_t *list, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
     const connection *on = find_connection(list[HANDLE_OF(i)]);
     int32_t interest = list[INTEREST_OF(i)];
-    if (on == NULL) {
-      return PORTHOLE_HOST_BAD_HANDLE;
-    }
-    if (interest < PORTHOLE_READABLE || interest > (PORTHOLE_READABLE | PORTHOLE_WRITABLE)) {
-      return PORTHOLE_HOST_OTHER;
-    }
     bool out = (interest & PORTHOLE_WRITABLE) || on->kept != NULL;
     int events = ((interest & PORTHOLE_READABLE) ? POLLIN : 0) | (out ? POLLOUT : 0);
     polled[i] = (struct pollfd){.fd = on->socket, .events = (short)events};
   }
-  return 0;
 }
 
 int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
   struct pollfd polled[CONNECTIONS];
   int32_t ready[CONNECTIONS];
-  if (count > CONNECTIONS) {
-    return PORTHOLE_HOST_UNSUPPORTED;
-  }
-  if (count > 0 && list == NULL) {
-    return PORTHOLE_HOST_OTHER;
+  int32_t refused = check_list(list, count);
+  if (refused != 0) {
+    return refused;
   }
   int64_t deadline = deadline_of(timeout_ms);
   int32_t found = 0;
   int answers;
   do {
-    int32_t error = poll_list(polled, list, count);
-    if (error != 0) {
-      return error;
-    }
+    poll_list(polled, list, count);
     answers = poll_until(polled, count, deadline);
     if (answers < 0) {
       return PORTHOLE_HOST_OTHER;
