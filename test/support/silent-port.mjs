@@ -11,8 +11,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /**
  * Runs `use` with such a port, and gives it back.
  *
- * @param {(silent: { port: number, wake: () => void }) => Promise<void>} use `wake` makes the server take connections
+ * @template T
+ * @param {(silent: { port: number, wake: () => void }) => Promise<T>} use `wake` makes the server take connections
  * @param {string} [host] what it listens on
+ * @returns {Promise<T>} what `use` answers
  */
 export async function withSilentPort(use, host = '127.0.0.1') {
   const script = `const s = require('net').createServer((c) => c.on('error', () => {})).listen(
@@ -29,7 +31,7 @@ export async function withSilentPort(use, host = '127.0.0.1') {
     }
     while (!fillers.some((filler) => !filler.connecting)) await sleep(10);
     await sleep(50);
-    await use({ port, wake: () => child.kill('SIGCONT') });
+    return await use({ port, wake: () => child.kill('SIGCONT') });
   } finally {
     for (const filler of fillers) filler.destroy();
     child.kill('SIGKILL');

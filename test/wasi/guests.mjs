@@ -17,6 +17,13 @@ const here = join(root, 'test', 'wasi');
 const venv = join(root, '.cache', 'venv-wasi');
 const python = join(venv, 'bin', 'python');
 
+/** wasmtime's command, where it is to be used instead of the runtimes that are installed in seconds: `npm run test:wasmtime`. */
+const wasmtime = process.env.PORTHOLE_WASMTIME;
+/** What guests are run by. */
+export const RUNTIMES = wasmtime ? ['wasmtime CLI', 'wasmtime CLI, WASI 0.3'] : ['wasmtime', 'jco'];
+/** The version of WASI that a guest is made for. */
+const versionFor = (runtime) => (runtime.endsWith('0.3') ? '0.3' : '0.2');
+
 /** Does a command end well? */
 const succeeds = (command, ...args) => spawnSync(command, args, { timeout: 60000 }).status === 0;
 const PACKAGES = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };
@@ -38,16 +45,28 @@ export async function lacking() {
   });
 }
 
-/** Builds libporthole.a and libporthole-wasi.a. @returns {Promise<{ include: string[], libraries: string[] }>} for a compiler */
-export async function buildLibrary() {
+/**
+ * Builds the libraries.
+ *
+ * @param {'0.2' | '0.3'} [version] of WASI
+ * @returns {Promise<{ include: string[], libraries: string[] }>} for a compiler
+ */
+export async function buildLibrary(version = '0.2') {
   await alone('wasi', async () => {
     await execute('cmake', ['--preset', 'wasi'], { cwd: root });
     await execute('cmake', ['--build', '--preset', 'wasi'], { cwd: root });
   });
   const built = join(root, 'build', 'wasi');
   return {
-    include: [`-I${join(root, 'src', 'include')}`, `-I${join(root, 'bindings', 'wasi', 'include')}`],
-    libraries: [join(built, 'src', 'libporthole.a'), join(built, 'bindings', 'wasi', 'libporthole-wasi.a')],
+    include: [
+      `-I${join(root, 'src', 'include')}`,
+      `-I${join(root, 'bindings', 'wasi', 'include')}`,
+      ...(version === '0.3' ? ['-DPORTHOLE_WASI_03'] : []),
+    ],
+    libraries: [
+      join(built, 'src', 'libporthole.a'),
+      join(built, 'bindings', 'wasi', version === '0.3' ? 'libporthole-wasi03.a' : 'libporthole-wasi.a'),
+    ],
   };
 }
 
@@ -67,13 +86,14 @@ export function workshop() {
  * @param {string} name
  * @param {string[]} sources
  * @param {(objects: string[], libraries: string[]) => string[]} [order] what the linker is given
+ * @param {'0.2' | '0.3'} [version] of WASI
  * @returns {Promise<string>} its path
  */
-export async function makeComponent(folder, name, sources, order = (objects, libraries) => [...objects, ...libraries]) {
-  const { include, libraries } = await buildLibrary();
+export async function makeComponent(folder, name, sources, order = (...all) => all.flat(), version = '0.2') {
+  const { include, libraries } = await buildLibrary(version);
   const objects = [];
   for (const source of sources) {
-    const object = join(folder, `${source.replace(/\W/g, '_')}.o`);
+    const object = join(folder, `${name}-${source.replace(/\W/g, '_')}.o`);
     await execute('clang', [...COMPILE, ...include, '-c', join(here, source), '-o', object]);
     objects.push(object);
   }
@@ -100,30 +120,66 @@ export async function transpileComponent(component) {
   return folder;
 }
 
+const settle = (started) => started.then((ended) => ({ code: 0, ...ended }), (error) => error);
+const limits = { timeout: 60000, maxBuffer: 1 << 26 };
+
+/** What wasmtime's command is allowed, but for what the options of run_wasmtime.py take away. */
+function allowed([without]) {
+  if (without === '--no-network') return [];
+  return ['-S', without === '--no-names' ? 'inherit-network' : 'inherit-network,allow-ip-name-lookup'];
+}
+
+/** How each runtime starts a component. @returns {Promise<(args: string[], options?: string[]) => Promise<object>>} */
+const starters = {
+  async wasmtime(component) {
+    const script = join(here, 'run_wasmtime.py');
+    return (args, options = []) => settle(execute(python, [script, ...options, component, ...args], limits));
+  },
+  async jco(component) {
+    const folder = await transpileComponent(component);
+    const script = join(here, 'run_jco.mjs');
+    return (args, options = []) => settle(execute(process.execPath, [script, ...options, folder, ...args], limits));
+  },
+  async 'wasmtime CLI'(component) {
+    return (args, options = []) => settle(execute(wasmtime, ['run', ...allowed(options), component, ...args], limits));
+  },
+};
+
 /**
- * Ways to run a component: each takes its arguments and options of the runner.
- *
- * @param {string} component
- * @returns {Promise<Record<string, (args: string[], options?: string[]) => Promise<{ code: number, stdout: string, stderr: string }>>>}
+ * @typedef {Record<string, (args: string[], options?: string[]) => Promise<{ code: number, stdout: string, stderr: string }>>} Ways
+ *   ways to run a guest: each takes its arguments and options of the runner
  */
+
+/** @param {string} component for WASI 0.2 @returns {Promise<Ways>} */
 export async function runtimesOf(component) {
-  const folder = await transpileComponent(component);
-  const settle = (started) => started.then((ended) => ({ code: 0, ...ended }), (error) => error);
-  const limits = { timeout: 60000, maxBuffer: 1 << 26 };
-  return {
-    wasmtime: (args, options = []) =>
-      settle(execute(python, [join(here, 'run_wasmtime.py'), ...options, component, ...args], limits)),
-    jco: (args, options = []) =>
-      settle(execute(process.execPath, [join(here, 'run_jco.mjs'), ...options, folder, ...args], limits)),
-  };
+  const used = RUNTIMES.filter((runtime) => versionFor(runtime) === '0.2');
+  return Object.fromEntries(await Promise.all(used.map(async (runtime) => [runtime, await starters[runtime](component)])));
+}
+
+/**
+ * Makes components of a program in this folder, for all runtimes.
+ *
+ * @param {string} folder
+ * @param {string} name of the program, without ".c"
+ * @returns {Promise<Ways>}
+ */
+export async function makeGuest(folder, name) {
+  const ways = await runtimesOf(await makeComponent(folder, name, [`${name}.c`, 'command02.c']));
+  for (const runtime of RUNTIMES.filter((each) => versionFor(each) === '0.3')) {
+    const component = await makeComponent(folder, `${name}-03`, [`${name}.c`, 'command03.c'], undefined, '0.3');
+    ways[runtime] = await starters['wasmtime CLI'](component);
+  }
+  return ways;
 }
 
 /**
  * A server that does something with each socket, and is gone when `use` is done.
  *
  * @param {(socket: net.Socket, index: number) => void} serve
- * @param {(port: number) => Promise<void>} use
+ * @template T
+ * @param {(port: number) => Promise<T>} use
  * @param {string} [host]
+ * @returns {Promise<T>} what `use` answers
  */
 export async function withServer(serve, use, host = '127.0.0.1') {
   const sockets = [];
@@ -133,7 +189,7 @@ export async function withServer(serve, use, host = '127.0.0.1') {
   });
   await new Promise((resolve) => server.listen(0, host, resolve));
   try {
-    await use(server.address().port);
+    return await use(server.address().port);
   } finally {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));

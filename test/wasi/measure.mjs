@@ -4,9 +4,11 @@
 // test/bench.
 //
 //   node test/wasi/measure.mjs [TIMES]
+//
+// With PORTHOLE_WASMTIME set to wasmtime's command, under that, on WASI 0.2 and 0.3.
 
 import { buildServer, startServer } from '../bench/server.mjs';
-import { lacking, makeComponent, runtimesOf, workshop } from './guests.mjs';
+import { lacking, makeGuest, workshop } from './guests.mjs';
 
 const MANY = 1000;
 const GOALS = { jco: 0.7, wasmtime: 0.15, 'wasmtime CLI': 0.15, 'wasmtime CLI, WASI 0.3': 0.15 }; // ms
@@ -18,7 +20,7 @@ buildServer();
 const server = await startServer();
 const shop = workshop();
 try {
-  const runtimes = await runtimesOf(await makeComponent(shop.folder, 'probe', ['probe.c', 'command02.c']));
+  const runtimes = await makeGuest(shop.folder, 'probe');
   for (const [runtime, run] of Object.entries(runtimes)) {
     const taken = [];
     for (let i = 0; i < times; i++) {

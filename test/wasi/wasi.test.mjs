@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// The library for guests of WASI 0.2: the commands of bindings/wasi/README.md make a component, which gets pages under PyPI's
-// wasmtime and under jco on Node; and programs that bring what the library has too.
+// The library for guests of WASI: the commands of bindings/wasi/README.md make a component, which gets pages; and programs
+// that bring what the library has too.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { alone, tool } from '../../bindings/wasi/tools.mjs';
-import { buildLibrary, COMPILE, execute, LINK, lacking, makeComponent, root, runtimesOf, withServer, workshop } from './guests.mjs';
+import { buildLibrary, COMPILE, execute, LINK, lacking, makeComponent, makeGuest, root, RUNTIMES, runtimesOf, withServer, workshop } from './guests.mjs';
 
 const skip = await lacking();
 const hello = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
@@ -22,7 +22,7 @@ async function importsOf(component) {
   return [...text.matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name).sort();
 }
 
-describe('the library for WASI 0.2', { skip }, () => {
+describe('the library for WASI', { skip }, () => {
   let shop;
   let component;
   let runtimes;
@@ -30,12 +30,12 @@ describe('the library for WASI 0.2', { skip }, () => {
   before(async () => {
     const readme = readFileSync(join(root, 'bindings', 'wasi', 'README.md'), 'utf8');
     shop = workshop();
-    component = join(shop.folder, 'get.wasm');
+    component = join(shop.folder, 'readme.wasm');
     await alone('wasi', async () => {
-      await execute('bash', ['-ec', /^```sh\n([\s\S]*?)^```$/m.exec(readme)[1]], { cwd: root });
+      await execute('bash', ['-ec', /^## From the checkout$[\s\S]*?^```sh\n([\s\S]*?)^```$/m.exec(readme)[1]], { cwd: root });
       copyFileSync(join(root, 'build', 'wasi', 'get.wasm'), component);
     });
-    runtimes = await runtimesOf(component);
+    runtimes = { ...(await makeGuest(shop.folder, 'get')), ...(await runtimesOf(component)) };
   });
   after(() => shop?.remove());
 
@@ -57,7 +57,22 @@ describe('the library for WASI 0.2', { skip }, () => {
     assert.ok(statSync(component).size < 80 * 1024, `${statSync(component).size} bytes`);
   });
 
-  for (const runtime of ['wasmtime', 'jco']) {
+  test('a component for WASI 0.3 needs that and nothing else, and is small', async () => {
+    const made = await makeComponent(shop.folder, 'get-03', ['get.c', 'command03.c'], undefined, '0.3');
+    assert.deepEqual(await importsOf(made), [
+      'wasi:cli/environment@0.3.0',
+      'wasi:cli/stderr@0.3.0',
+      'wasi:cli/stdout@0.3.0',
+      'wasi:cli/types@0.3.0',
+      'wasi:clocks/monotonic-clock@0.3.0',
+      'wasi:clocks/types@0.3.0',
+      'wasi:sockets/ip-name-lookup@0.3.0',
+      'wasi:sockets/types@0.3.0',
+    ]);
+    assert.ok(statSync(made).size < 80 * 1024, `${statSync(made).size} bytes`);
+  });
+
+  for (const runtime of RUNTIMES) {
     for (const [what, host, listens] of [['an IPv4 address', '127.0.0.1', '127.0.0.1'], ['an IPv6 address', '[::1]', '::1'], ['a name', 'localhost', '::']]) {
       test(`under ${runtime} it gets from ${what}, again and again on one connection`, async () => {
         let connected = 0;
@@ -86,8 +101,8 @@ describe('the library for WASI 0.2', { skip }, () => {
     const object = join(shop.folder, `${name}.o`);
     const flags = COMPILE.filter((flag) => flag !== '-ffreestanding');
     await execute('clang', [...flags, '--target=wasm32-wasi', ...definitions, ...LIBC, ...include, '-c', join(root, 'test', 'wasi', 'foreign.c'), '-o', object]);
-    return makeComponent(shop.folder, name, ['command02.c'], (objects, libraries) =>
-      [...order(object, objects, libraries), '-L/usr/lib/wasm32-wasi', '-lc']);
+    const linked = (objects, libraries) => [...order(object, objects, libraries), '-L/usr/lib/wasm32-wasi', '-lc'];
+    return makeComponent(shop.folder, name, ['command02.c'], linked);
   }
 
   for (const [kind, definitions] of [['weak', []], ['strong', ['-DSTRONG']]]) {
@@ -99,7 +114,7 @@ describe('the library for WASI 0.2', { skip }, () => {
       test(`a ${kind} cabi_realloc of the program's, linked ${where} the library, and its libc share the memory`, async () => {
         const made = await foreign(`${kind}-${where.replace(/\W.*/, '')}`, definitions, order);
         const under = await runtimesOf(made);
-        for (const runtime of ['wasmtime', 'jco']) {
+        for (const runtime of Object.keys(under)) {
           await withServer(answer, async (port) => {
             const { code, stdout, stderr } = await under[runtime]([`localhost:${port}`, '50']);
             assert.deepEqual([code, stdout, stderr], [0, 'whole', ''], runtime);
@@ -113,7 +128,7 @@ describe('the library for WASI 0.2', { skip }, () => {
     const made = await foreign('own', ['-DOWN'], (object, objects, libraries) => [object, ...objects, ...libraries]);
     const under = await runtimesOf(made);
     await withServer(answer, async (port) => {
-      const { stdout } = await under.wasmtime([`localhost:${port}`, '50']);
+      const { stdout } = await under[RUNTIMES[0]]([`localhost:${port}`, '50']);
       assert.equal(stdout, 'whole');
     });
   });
