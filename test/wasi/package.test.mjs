@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// What the package has for programs on WASI, as their authors get it: found by CMake's find_package and by pkg-config.
+// What the package has for programs on WASI, as their authors get it: found by CMake's find_package, in the commands of
+// bindings/wasi/README.md, and by pkg-config.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { tool } from '../../bindings/wasi/tools.mjs';
+import { tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
 import { execute, LINK, lacking, root, runtimesOf, withServer, workshop } from './guests.mjs';
 
 const skip = await lacking();
 const hello = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
-const SOURCES = ['get.c', 'command02.c', 'command.h'];
+const SOURCES = ['get.c', 'command02.c', 'command03.c', 'command.h'];
 
 /** What `npm pack` has to hold. */
 const FILES = [
@@ -26,10 +27,13 @@ const FILES = [
   'dist/wasi/include/porthole/wasi.h',
   'dist/wasi/lib/cmake/porthole/porthole-config.cmake',
   'dist/wasi/lib/libporthole-wasi.a',
+  'dist/wasi/lib/libporthole-wasi03.a',
   'dist/wasi/lib/libporthole.a',
   'dist/wasi/lib/pkgconfig/porthole-wasi.pc',
+  'dist/wasi/lib/pkgconfig/porthole-wasi03.pc',
   'dist/wasi/lib/pkgconfig/porthole.pc',
   'dist/wasi/share/porthole/wit/world.wit',
+  'dist/wasi/share/porthole/wit/world03.wit',
 ];
 
 describe('the package for WASI', { skip }, () => {
@@ -71,33 +75,52 @@ describe('the package for WASI', { skip }, () => {
     for (const file of FILES) assert.ok(readFileSync(join(shop.folder, 'package', file)).length > 0, file);
   });
 
-  test('a CMake project finds the library and its host', async () => {
-    const path = place('cmake');
-    writeFileSync(join(path, 'CMakeLists.txt'), [
-      'cmake_minimum_required(VERSION 3.25)',
-      'project(user C)',
-      'find_package(porthole 0.1 REQUIRED)',
-      'add_executable(get get.c command02.c)',
-      'target_link_libraries(get porthole::wasi)',
-      'target_link_options(get PRIVATE -nostdlib -Wl,--no-entry,--strip-debug)',
-    ].join('\n'));
-    await execute('cmake', [
-      ...['-G', 'Ninja', '-B', 'build', '-DCMAKE_BUILD_TYPE=MinSizeRel', `-DCMAKE_PREFIX_PATH=${installed}`],
-      ...['-DCMAKE_SYSTEM_NAME=Generic', '-DCMAKE_C_COMPILER=clang', '-DCMAKE_C_COMPILER_TARGET=wasm32'],
-      ...['-DCMAKE_C_FLAGS=-ffreestanding -mbulk-memory', '-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY'],
-    ], { cwd: path });
-    await execute('cmake', ['--build', 'build'], { cwd: path });
-    await assertGets(join(path, 'build', 'get'));
+  test('the program of the README is built by the commands of the README, and runs', async () => {
+    const readme = readFileSync(join(root, 'bindings', 'wasi', 'README.md'), 'utf8');
+    const [section] = /^## A program of your own$[\s\S]*?(?=^## )/m.exec(readme);
+    const [build, start] = [...section.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands]) => commands);
+    const path = join(shop.folder, 'own');
+    mkdirSync(join(path, 'node_modules'), { recursive: true });
+    symlinkSync(join(shop.folder, 'package'), join(path, 'node_modules', 'porthole'));
+    symlinkSync(join(toolsFolder, 'node_modules', '@bytecodealliance'), join(path, 'node_modules', '@bytecodealliance'));
+    let asked = 0;
+    const serve = (socket) => socket.on('data', () => socket.write(asked++ % 2 === 0 ? hello : hello.replace('200', '404')));
+    await withServer(serve, async (port) => {
+      for (const [, name, text] of section.matchAll(/^```(?:c|cmake|js)\n(?:\/\/|#) (\S+)\n([\s\S]*?)^```$/gm)) {
+        writeFileSync(join(path, name), text.replace(':8000', `:${port}`));
+      }
+      await execute('bash', ['-ec', build], { cwd: path });
+      for (const [runtime, run] of Object.entries(await runtimesOf(join(path, 'check.wasm')))) {
+        assert.deepEqual([(await run([])).code, (await run([])).code], [0, 1], runtime);
+      }
+      if (process.env.PORTHOLE_WASMTIME === undefined) return;
+      const PATH = `${dirname(process.env.PORTHOLE_WASMTIME)}:${process.env.PATH}`;
+      await execute('bash', ['-ec', start], { cwd: path, env: { ...process.env, PATH } });
+    });
   });
 
   const noPkgConfig = spawnSync('pkg-config', ['--version']).status !== 0 && 'apt-get install pkg-config';
-  test('pkg-config says how a compiler and a linker are called', { skip: noPkgConfig }, async () => {
-    const path = place('pkg-config');
+  /** Builds the program by what pkg-config says of a library. @returns {Promise<string>} its path */
+  async function buildBy(library, command) {
+    const path = place(library);
     const env = { ...process.env, PKG_CONFIG_PATH: join(installed, 'lib', 'pkgconfig') };
-    const said = async (what) => (await execute('pkg-config', [what, 'porthole-wasi'], { env })).stdout.trim().split(/\s+/);
+    const said = async (what) => (await execute('pkg-config', [what, library], { env })).stdout.trim().split(/\s+/);
     const flags = ['--target=wasm32', '-std=c11', '-ffreestanding', '-mbulk-memory', ...(await said('--cflags'))];
-    for (const name of ['get', 'command02']) await execute('clang', [...flags, '-c', `${name}.c`, '-o', `${name}.o`], { cwd: path });
-    await execute('wasm-ld', [...LINK, 'get.o', 'command02.o', ...(await said('--libs')), '-o', 'get'], { cwd: path });
-    await assertGets(join(path, 'get'));
+    for (const name of ['get', command]) await execute('clang', [...flags, '-c', `${name}.c`, '-o', `${name}.o`], { cwd: path });
+    await execute('wasm-ld', [...LINK, 'get.o', `${command}.o`, ...(await said('--libs')), '-o', 'get'], { cwd: path });
+    return join(path, 'get');
+  }
+
+  test('pkg-config says how a compiler and a linker are called', { skip: noPkgConfig }, async () => {
+    await assertGets(await buildBy('porthole-wasi', 'command02'));
+  });
+
+  test('pkg-config says so for WASI 0.3 as well', { skip: noPkgConfig }, async () => {
+    const { componentNew, componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
+    const component = await componentNew(readFileSync(await buildBy('porthole-wasi03', 'command03')), []);
+    const wit = await componentWit(component);
+    assert.match(wit, /import wasi:sockets\/types@0\.3\.0;/);
+    assert.match(wit, /export wasi:cli\/run@0\.3\.0;/);
+    assert.doesNotMatch(wit, /@0\.2/);
   });
 });
