@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The functions of WASI 0.2 that the host uses, flattened by the canonical ABI: resources are 32-bit handles, and results that
- * don't fit in one value are written to `result`, whose layout is described at each reader in host.c.
+ * don't fit in one value are written to `result`, whose layout is described at each reader.
  */
 #ifndef PORTHOLE_WASI02_H
 #define PORTHOLE_WASI02_H
