@@ -5,14 +5,15 @@
 //
 //   node bindings/wasi/component-type.mjs WORLD VERSION OUT
 //
-// WORLD is one of wit/world.wit, or of wit/world03.wit for the version 0.3.0 of WASI.
+// WORLD is one of wit/world.wit, or of wit/world03.wit for the version 0.3.0 of WASI, or that of wit/tls.
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { installTools, tool, witSource } from './tools.mjs';
 
 const [world, version, out] = process.argv.slice(2);
-const file = version.startsWith('0.2.') ? 'wit/world.wit' : 'wit/world03.wit';
+const plain = version.startsWith('0.2.') ? 'wit/world.wit' : 'wit/world03.wit';
+const file = world === 'tls' ? 'wit/tls/world.wit' : plain;
 await installTools();
 const { componentEmbed } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
 const source = await witSource(fileURLToPath(new URL(file, import.meta.url)), version);

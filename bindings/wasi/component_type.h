@@ -9,7 +9,10 @@
 /** What the host imports: the world `sockets`. */
 void wasi_sockets_type(void);
 
-/** That, and what commands have: the world `command`. It is the symbol of porthole/wasi.h. */
+/** What TLS imports: the world `tls`. */
+void wasi_tls_type(void);
+
+/** That of `sockets`, and what commands have: the world `command`. It is the symbol of porthole/wasi.h. */
 void porthole_wasi_command_type(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include "memory.h"
 #include "porthole/porthole.h"
 #include "runtime.h"
+#include "tls.h"
 #include "wasi02.h"
 
 enum {
@@ -25,11 +26,13 @@ enum {
   NAME_LONGEST = 255
 };
 
+_Static_assert((int)CONNECTIONS <= (int)WASI_TLS_PLACES, "each connection has its place in tls.c");
+
 typedef struct connection {
   bool open;
   int32_t generation;
   wasi_handle socket;
-  wasi_handle input;
+  wasi_handle input; /* the streams are 0 while a handshake goes on, and after one that failed */
   wasi_handle output;
   wasi_handle readable; /* pollables of the streams, 0 until they are needed */
   wasi_handle writable;
@@ -37,7 +40,8 @@ typedef struct connection {
   size_t kept_room;
   size_t kept_sent;
   size_t kept_length;
-  bool asked; /* something was sent since the last receive: its answer is hardly there yet */
+  bool asked;     /* something was sent since the last receive: its answer is hardly there yet */
+  bool unflushed; /* something was sent and nothing waited for since */
   failure failure;
 } connection;
 
@@ -52,6 +56,8 @@ static connection *find_connection(int32_t handle) {
   connection *found = &connections[handle & (CONNECTIONS - 1)];
   return found->open && found->generation == handle >> SLOT_BITS ? found : NULL;
 }
+
+static size_t place_of(const connection *of) { return (size_t)(of - connections); }
 
 static connection *find_free(void) {
   for (size_t i = 0; i < CONNECTIONS; i++) {
@@ -87,8 +93,9 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
       !can_be_name(host, host_length)) {
     return wasi_fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
   }
-  if ((flags & ~(uint32_t)(PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6)) != 0) {
-    return wasi_fail(&open_failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+  uint32_t known = PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6 | (wasi_tls_usable() ? PORTHOLE_OPEN_TLS : 0);
+  if ((flags & ~known) != 0) {
+    return wasi_fail(&open_failure, PORTHOLE_HOST_UNSUPPORTED, "this build has no TLS");
   }
   if (timeout_ms == 0) {
     return wasi_fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "nobody is connected in no time");
@@ -110,24 +117,60 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   slot->readable = slot->writable = 0;
   slot->kept_sent = slot->kept_length = 0;
   slot->asked = false;
+  slot->unflushed = false;
   slot->failure.length = 0;
+  if (flags & PORTHOLE_OPEN_TLS) {
+    wasi_tls_opened(place_of(slot), host, host_length);
+  }
   return slot->generation << SLOT_BITS | (int32_t)(slot - connections);
+}
+
+static void drop_pollables(connection *of) {
+  if (of->readable != 0) {
+    wasi_pollable_drop(of->readable);
+  }
+  if (of->writable != 0) {
+    wasi_pollable_drop(of->writable);
+  }
+  of->readable = of->writable = 0;
 }
 
 int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
                                 int32_t timeout_ms) {
-  (void)name;
-  (void)name_length;
-  (void)flags;
-  (void)timeout_ms;
   connection *on = find_connection(handle);
-  return on == NULL ? PORTHOLE_HOST_BAD_HANDLE
-                    : wasi_fail(&on->failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+  if (on == NULL) {
+    return PORTHOLE_HOST_BAD_HANDLE;
+  }
+  if (name == NULL || name_length == 0 || name_length > NAME_LONGEST || !can_be_name(name, name_length)) {
+    return wasi_fail(&on->failure, PORTHOLE_HOST_OTHER, "this can't be a name");
+  }
+  if ((flags & ~(uint32_t)PORTHOLE_TLS_ALPN_HTTP1) != 0) {
+    return wasi_fail(&on->failure, PORTHOLE_HOST_UNSUPPORTED, "this host doesn't know these flags");
+  }
+  if (on->kept_sent < on->kept_length) {
+    return wasi_fail(&on->failure, PORTHOLE_HOST_OTHER, "a head has not gone out yet");
+  }
+  drop_pollables(on); /* they are those of the streams in clear */
+  limit within = limit_of(timeout_ms);
+  int32_t result = wasi_tls_start(place_of(on), name, name_length, &on->input, &on->output, &within, &on->failure);
+  wasi_end_limit(&within);
+  return result;
 }
 
 /* ---- bytes ---- */
 
+static bool is_mute(connection *on) {
+  if (on->input == 0) {
+    wasi_fail(&on->failure, PORTHOLE_HOST_OTHER, "there is no connection to speak over: TLS is not done");
+  }
+  return on->input == 0;
+}
+
 static wasi_handle readable_of(connection *on) {
+  wasi_handle handshake = wasi_tls_pollable(place_of(on));
+  if (handshake != 0) {
+    return handshake;
+  }
   if (on->readable == 0) {
     on->readable = wasi_input_subscribe(on->input);
   }
@@ -135,10 +178,22 @@ static wasi_handle readable_of(connection *on) {
 }
 
 static wasi_handle writable_of(connection *on) {
+  wasi_handle handshake = wasi_tls_pollable(place_of(on));
+  if (handshake != 0) {
+    return handshake;
+  }
   if (on->writable == 0) {
     on->writable = wasi_output_subscribe(on->output);
   }
   return on->writable;
+}
+
+/** Lets nothing stay behind that the peer may have to see before there is something to wait for. */
+static void flush(connection *on) {
+  if (on->unflushed) {
+    on->unflushed = false;
+    wasi_tls_flush(place_of(on), on->output);
+  }
 }
 
 /** Sends what the stream takes now. @returns how many bytes, 0 for none, or an error */
@@ -155,6 +210,7 @@ static int32_t send_now(connection *to, const uint8_t *data, size_t length) {
   if (length == 0) {
     return 0;
   }
+  to->unflushed = true;
   wasi_output_write(to->output, data, length, got.at); /* the stream-error is behind four */
   to->asked = true;
   return got.at[0] != 0 ? wasi_fail_stream(&to->failure, &got, 4) : (int32_t)length;
@@ -206,6 +262,9 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, i
   if (to == NULL) {
     return PORTHOLE_HOST_BAD_HANDLE;
   }
+  if (is_mute(to)) {
+    return PORTHOLE_HOST_OTHER;
+  }
   if (data == NULL || length == 0) {
     return wasi_fail(&to->failure, PORTHOLE_HOST_OTHER, "there is nothing to send");
   }
@@ -219,6 +278,9 @@ int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t leng
   connection *to = find_connection(handle);
   if (to == NULL) {
     return PORTHOLE_HOST_BAD_HANDLE;
+  }
+  if (is_mute(to)) {
+    return PORTHOLE_HOST_OTHER;
   }
   if (head == NULL || length == 0 || length > INT32_MAX) {
     return wasi_fail(&to->failure, PORTHOLE_HOST_OTHER, "this is no head");
@@ -262,6 +324,7 @@ static int32_t receive_now(connection *from, uint8_t *buffer, size_t capacity) {
 /** Waits until a receive can be tried again, or the rest of a head can go on. @returns false when the time is up */
 static bool wait_to_receive(connection *from, limit *within) {
   if (send_kept(from) != PORTHOLE_WANT_WRITE) { /* half of a head gets no answer */
+    flush(from);
     return wasi_wait_within(within, readable_of(from));
   }
   wasi_handle list[3] = {readable_of(from), writable_of(from)};
@@ -274,6 +337,9 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
   connection *from = find_connection(handle);
   if (from == NULL) {
     return PORTHOLE_HOST_BAD_HANDLE;
+  }
+  if (is_mute(from)) {
+    return PORTHOLE_HOST_OTHER;
   }
   if (buffer == NULL || capacity == 0) {
     return wasi_fail(&from->failure, PORTHOLE_HOST_OTHER, "there is no room to receive into");
@@ -329,7 +395,11 @@ static int32_t poll_pairs(const int32_t *list, uint32_t count, limit *within, in
       bit_of[polled_count] = PORTHOLE_READABLE;
       polled[polled_count++] = readable_of(on);
     }
-    if (writable || send_kept(on) == PORTHOLE_WANT_WRITE) {
+    bool kept = send_kept(on) == PORTHOLE_WANT_WRITE;
+    if (!kept) {
+      flush(on);
+    }
+    if (writable || kept) {
       pair_of[polled_count] = i;
       bit_of[polled_count] = writable ? PORTHOLE_WRITABLE : 0;
       polled[polled_count++] = writable_of(on);
@@ -373,8 +443,12 @@ int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
   }
   for (uint32_t i = 0; i < count; i++) {
     int32_t interest = list[INTEREST_OF(i)];
-    if (find_connection(list[HANDLE_OF(i)]) == NULL) {
+    connection *on = find_connection(list[HANDLE_OF(i)]);
+    if (on == NULL) {
       return PORTHOLE_HOST_BAD_HANDLE;
+    }
+    if (wasi_tls_pollable(place_of(on)) == 0 && is_mute(on)) {
+      return PORTHOLE_HOST_OTHER;
     }
     if (interest < PORTHOLE_READABLE || interest > (PORTHOLE_READABLE | PORTHOLE_WRITABLE)) {
       return PORTHOLE_HOST_OTHER;
@@ -399,14 +473,13 @@ void porthole_host_close(int32_t handle) {
     return;
   }
   done->open = false;
-  if (done->readable != 0) { /* pollables before their stream, streams before their socket */
-    wasi_pollable_drop(done->readable);
+  drop_pollables(done); /* before their stream, streams before TLS and their socket */
+  if (done->input != 0) {
+    wasi_tls_end(place_of(done), done->output);
+    wasi_input_drop(done->input);
+    wasi_output_drop(done->output);
   }
-  if (done->writable != 0) {
-    wasi_pollable_drop(done->writable);
-  }
-  wasi_input_drop(done->input);
-  wasi_output_drop(done->output);
+  wasi_tls_close(place_of(done));
   wasi_tcp_drop(done->socket);
 }
 

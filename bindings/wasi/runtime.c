@@ -67,17 +67,20 @@ static void keep_line(failure *where, size_t length) {
   where->length = end;
 }
 
-int32_t wasi_fail_stream(failure *where, const result *from, size_t offset) {
-  if (from->at[offset] != 0) {
-    return wasi_fail(where, PORTHOLE_HOST_CLOSED, "the stream is closed");
-  }
-  wasi_handle error = handle_at(from, offset + 4);
+void wasi_fail_error(failure *where, wasi_handle error) {
   result text; /* pointer, length */
   wasi_land(where->text, sizeof where->text);
   wasi_error_text(error, text.at);
   wasi_landed(pointer_at(&text, 0), word_at(&text, 4), where->text, sizeof where->text);
   wasi_error_drop(error);
   keep_line(where, word_at(&text, 4));
+}
+
+int32_t wasi_fail_stream(failure *where, const result *from, size_t offset) {
+  if (from->at[offset] != 0) {
+    return wasi_fail(where, PORTHOLE_HOST_CLOSED, "the stream is closed");
+  }
+  wasi_fail_error(where, handle_at(from, offset + 4));
   return PORTHOLE_HOST_RESET;
 }
 

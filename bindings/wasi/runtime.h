@@ -59,6 +59,9 @@ int32_t wasi_fail(failure *where, int32_t error, const char *text);
 /** Maps an error-code of wasi:sockets/network. */
 int32_t wasi_fail_sockets(failure *where, const char *what, uint8_t code);
 
+/** Keeps the words of an error of wasi:io, which is dropped. */
+void wasi_fail_error(failure *where, wasi_handle error);
+
 /** Maps a stream-error at an offset of a result: only its words tell what it was. */
 int32_t wasi_fail_stream(failure *where, const result *from, size_t offset);
 

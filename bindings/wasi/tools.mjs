@@ -94,9 +94,11 @@ export async function installWit() {
  */
 export async function witSource(file, version) {
   const folder = await installWit();
-  const files = PACKAGES.map((name) => join(folder, version, `wasi-${name}`, 'package.wit'));
-  const nested = files.filter(existsSync).map((path) => {
-    const text = readFileSync(path, 'utf8');
+  const files = PACKAGES.map((name) => [join(folder, version, `wasi-${name}`, 'package.wit')]);
+  const draft = join(folder, 'wasi-tls-0.2.0-draft'); // it is written for 0.2.12
+  if (version === '0.2.12') files.push([join(draft, 'world.wit'), join(draft, 'types.wit')]);
+  const nested = files.filter(([first]) => existsSync(first)).map((paths) => {
+    const text = paths.map((path) => readFileSync(path, 'utf8')).join('');
     return `${text.replace(/^package ([^;]+);/m, 'package $1 {')}\n}\n`;
   });
   return readFileSync(file, 'utf8') + nested.join('');

@@ -3,8 +3,13 @@
  * A command without a libc: demo/c/get.c over the streams of wasi:cli.
  *
  *   get HOST PATH [COUNT [TIMEOUT_MS]]
+ *
+ * A HOST that begins with https:// is asked over TLS.
  */
 #include "command.h"
+
+#include <stdbool.h>
+
 #include "porthole/client.h"
 
 static const char *terminated(argument from, char *to, size_t size) {
@@ -14,6 +19,15 @@ static const char *terminated(argument from, char *to, size_t size) {
   }
   to[length] = '\0';
   return to;
+}
+
+static bool is_https(const char *host) {
+  const char *scheme = "https://";
+  while (*scheme != '\0' && *host == *scheme) {
+    host++;
+    scheme++;
+  }
+  return *scheme == '\0';
 }
 
 static int32_t number(argument from) {
@@ -48,7 +62,12 @@ int32_t command(const argument *list, uint32_t count) {
   if (count < 2) {
     return 1;
   }
-  porthole_client *http = porthole_client_init(memory, sizeof memory, terminated(list[0], host, sizeof host), 0);
+  enum { SCHEME = 8 };
+  bool tls = is_https(terminated(list[0], host, sizeof host));
+  porthole_client *http = porthole_client_init(memory, sizeof memory, host + (tls ? SCHEME : 0), 0);
+  if (tls) {
+    porthole_client_use_tls(http);
+  }
   terminated(list[1], path, sizeof path);
   if (count > 3) {
     porthole_client_set_timeout(http, number(list[3]));

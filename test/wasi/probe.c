@@ -11,10 +11,13 @@
  *   wait TIMEOUT [NUMBER INTEREST]…
  *   info NUMBER WHAT                  without a number: of the last open
  *   close NUMBER
- *   tls NUMBER
+ *   tls NUMBER [NAME TIMEOUT]
  *   client HOST TIMEOUT DEADLINE FLAGS
+ *   secure [HOST]                     the client speaks TLS, through a tunnel when there is a host
  *   exchange METHOD URL               by the client: status, and then version, whether the connection ends, fields and body
  *   gets COUNT [URL]                  as many GETs, of / or another, that are read to their end
+ *   upload URL KIB                    a POST of so much in chunks: the status, and the body
+ *   words                             of the client's last error
  *   memory                            its size in pages
  */
 #include "command.h"
@@ -262,6 +265,35 @@ static int32_t do_gets(words *from) {
   return result;
 }
 
+static int32_t do_tls(words *from) {
+  int32_t handle = next_handle(from);
+  argument name = next(from);
+  return name.length == 0 ? porthole_host_start_tls(handle, "localhost", 9, 0, 1000)
+                          : porthole_host_start_tls(handle, name.text, name.length, 0, next_number(from));
+}
+
+static int32_t do_secure(words *from) {
+  static char host[LINE];
+  argument end = next(from);
+  porthole_client_use_tls(client);
+  return end.length == 0 ? 0 : porthole_client_set_tunnel(client, terminated(end, host), 0, NULL);
+}
+
+static int32_t do_upload(words *from) {
+  enum { KIB = 1024 };
+  char url[LINE];
+  terminated(next(from), url);
+  int32_t left = next_number(from);
+  int32_t result = porthole_client_begin(client, "POST", url, PORTHOLE_CHUNKED_BODY, NULL);
+  for (; left > 0 && result >= 0; left--) {
+    for (size_t sent = 0; sent < KIB && result >= 0; sent += (size_t)result) {
+      result = porthole_client_send(client, room, KIB - sent);
+    }
+  }
+  result = result < 0 ? result : porthole_client_endbody(client, NULL);
+  return result < 0 ? result : porthole_client_getresponse(client);
+}
+
 static bool perform(argument given) {
   words from = {given.text, given.text + given.length};
   argument what = next(&from);
@@ -297,14 +329,21 @@ static bool perform(argument given) {
     porthole_host_close(next_handle(&from));
     result = 0;
   } else if (is(what, "tls")) {
-    result = porthole_host_start_tls(next_handle(&from), "localhost", 9, 0, 1000);
+    result = do_tls(&from);
   } else if (is(what, "client")) {
     result = do_client(&from);
   } else if (is(what, "exchange")) {
     terminated(next(&from), method);
     result = ask(method, terminated(next(&from), url));
+  } else if (is(what, "secure")) {
+    result = do_secure(&from);
   } else if (is(what, "gets")) {
     result = do_gets(&from);
+  } else if (is(what, "upload")) {
+    result = do_upload(&from);
+  } else if (is(what, "words")) {
+    porthole_client_error(client, text, sizeof text);
+    result = (int32_t)length_of(text);
   } else if (is(what, "memory")) {
     result = (int32_t)__builtin_wasm_memory_size(0);
   } else {
@@ -318,11 +357,11 @@ static bool perform(argument given) {
   print_number(took);
   if (is(what, "recv") && result > 0) {
     print_hex(room, (size_t)result);
-  } else if (is(what, "info") && result > 0) {
+  } else if ((is(what, "info") || is(what, "words")) && result > 0) {
     print_hex(text, (size_t)result);
   } else if (is(what, "wait")) {
     print_wait(list, count);
-  } else if (is(what, "exchange") && result > 0) {
+  } else if ((is(what, "exchange") || is(what, "upload")) && result > 0) {
     print_response();
   }
   print("\n", 1);
