@@ -18,7 +18,7 @@ const LAYERS = [
   ['js/engine/'],
   ['js/watch/'],
   ['js/errors.js', 'js/refusal.js'],
-  ['bindings/wasm/', 'bindings/node/'],
+  ['bindings/wasm/', 'bindings/node/', 'bindings/wasi/'],
   ['bindings/generated/'],
 ];
 const LINES_MAX = 600;
