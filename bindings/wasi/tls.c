@@ -91,6 +91,7 @@ int32_t wasi_tls_start(size_t place, const char *name, size_t length, wasi_handl
     if (*input == 0 || of->connection != 0 || !is_name_of(of, name, length)) {
       return wasi_fail(where, PORTHOLE_HOST_OTHER, "TLS can't be begun here with this name");
     }
+    length -= length > 1 && name[length - 1] == '.'; /* SNI has none */
     of->future = tls_handshake_finish(tls_handshake(name, length, *input, *output));
     of->pollable = tls_future_subscribe(of->future);
     *input = *output = 0;

@@ -173,6 +173,17 @@ export function describeTls(name, start) {
     });
   });
 
+  test(`under ${name} SNI has the name, without a dot at its end, and no address`, async () => {
+    await withHttps('good', (port, seen) =>
+      withTap(port, async (tap) => {
+        const [, , got] = await play([`client 127.0.0.1:${tap} 20000 -1 0`, `secure localhost.:${port}`, 'exchange GET /']);
+        assert.deepEqual([got[1], seen.name], ['200', 'localhost']);
+        const [, , other] = await play([...client(port, '127.0.0.1'), 'exchange GET /']);
+        assert.deepEqual([other[1], seen.name], ['200', false]);
+      }),
+    );
+  });
+
   test(`under ${name} a handshake is waited for as for bytes, and nothing else is done meanwhile`, async () => {
     let release;
     const released = new Promise((resolve) => (release = resolve));

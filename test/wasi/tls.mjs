@@ -84,6 +84,7 @@ export async function withHttps(kind, use, options = {}) {
   server.on('secureConnection', (socket) => {
     seen.connections++;
     seen.protocols.add(socket.alpnProtocol);
+    seen.name = socket.servername;
     seen.peer = socket.getPeerCertificate().subject?.CN;
     socket.on('error', () => {});
   });

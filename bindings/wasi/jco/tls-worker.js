@@ -16,7 +16,8 @@ export default function create(context) {
     return new Promise((resolve, reject) => {
       const socket = context.getStream(input);
       const name = isIP(serverName) ? { host: serverName, servername: '' } : { servername: serverName };
-      const secure = connect({ ALPNProtocols: ['http/1.1'], ...options, ...name, socket });
+      const defaults = { ALPNProtocols: ['http/1.1'], rejectUnauthorized: true }; // whatever the environment says
+      const secure = connect({ ...defaults, ...options, ...name, socket });
       sessions.set(session, secure);
       socket.on('error', () => {}); // else it would end the worker; it comes by `secure` as well
       secure.on('error', (error) => reject({ message: error.message }));
