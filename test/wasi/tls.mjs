@@ -51,7 +51,16 @@ export function jcoOf(folder) {
     const pem = Object.entries({ ca, cert, key }).filter(([, file]) => file !== undefined);
     const options = { ...Object.fromEntries(pem.map(([name, file]) => [name, readFileSync(file, 'utf8')])), ...rest };
     const runner = [join(here, 'run_jco_tls.mjs'), JSON.stringify(options), folder];
-    return settle(execute(process.execPath, [...runner, ...args], limits));
+    const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' }; // it counts for nothing
+    return settle(execute(process.execPath, [...runner, ...args], { ...limits, env }));
+  };
+}
+
+/** Runs a component by the embedder in Rust, with options of its own. */
+export function embedderOf(program, component, options = []) {
+  return (args, tls = {}) => {
+    const given = ['ca', 'cert', 'key'].filter((name) => tls[name] !== undefined).flatMap((name) => [`--${name}`, tls[name]]);
+    return settle(execute(program, [...options, ...given, component, ...args], limits));
   };
 }
 
@@ -60,7 +69,7 @@ export function jcoOf(folder) {
  * much it was; and that is gone when `use` is done.
  *
  * @param {string} kind of test/support/certificates.mjs
- * @param {(port: number, seen: { connections: number, requests: number, protocols: Set<string | false>, peer?: string }) => Promise<void>} use
+ * @param {(port: number, seen: { connections: number, requests: number, protocols: Set<string | false>, name?: string | false, peer?: string }) => Promise<void>} use
  * @param {https.ServerOptions} [options]
  */
 export async function withHttps(kind, use, options = {}) {
