@@ -13,7 +13,7 @@ endforeach()
 # A command belongs to one target alone, or two builds of it would run at once.
 add_custom_target(porthole_wasi03_types DEPENDS ${types03})
 
-add_library(porthole_wasi03 STATIC address.c command_type.c memory.c sockets03.c sockets_type.c)
+add_library(porthole_wasi03 STATIC address.c command_type.c connect03.c memory.c runtime03.c sockets03.c sockets_type.c)
 add_library(porthole::wasi03 ALIAS porthole_wasi03)
 add_dependencies(porthole_wasi03 porthole_wasi03_types)
 set_target_properties(porthole_wasi03 PROPERTIES OUTPUT_NAME porthole-wasi03 EXPORT_NAME wasi03)
