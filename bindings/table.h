@@ -40,17 +40,22 @@ static connection *find_free(void) {
 
 static int32_t handle_of(const connection *of) { return of->generation << SLOT_BITS | (int32_t)(of - connections); }
 
-/** Can it be what porthole_host_open is given: visible ASCII, and a port? */
-static bool can_be_opened(const char *host, size_t host_length, uint32_t port) {
-  if (host == NULL || host_length == 0 || host_length > NAME_LONGEST || port > UINT16_MAX) {
+/** Is it visible ASCII, not too long? */
+static bool can_be_name(const char *name, size_t length) {
+  if (name == NULL || length == 0 || length > NAME_LONGEST) {
     return false;
   }
-  for (size_t i = 0; i < host_length; i++) {
-    if (host[i] <= ' ' || host[i] >= 0x7F) {
+  for (size_t i = 0; i < length; i++) {
+    if (name[i] <= ' ' || name[i] >= 0x7F) {
       return false;
     }
   }
   return true;
+}
+
+/** Can it be what porthole_host_open is given? */
+static bool can_be_opened(const char *host, size_t host_length, uint32_t port) {
+  return can_be_name(host, host_length) && port <= UINT16_MAX;
 }
 
 /* Where a pair is in the list of porthole_host_wait. */

@@ -19,15 +19,6 @@
 #include "tls.h"
 #include "wasi02.h"
 
-enum {
-  SLOT_BITS = 6,
-  CONNECTIONS = 1 << SLOT_BITS,         /* connections that can be open at a time */
-  GENERATIONS = INT32_MAX >> SLOT_BITS, /* connections that a slot has in its life: then it is retired */
-  NAME_LONGEST = 255
-};
-
-_Static_assert((int)CONNECTIONS <= (int)WASI_TLS_PLACES, "each connection has its place in tls.c");
-
 typedef struct connection {
   bool open;
   int32_t generation;
@@ -45,28 +36,13 @@ typedef struct connection {
   failure failure;
 } connection;
 
-/* The handles of this instance: place in the table and generation, so that one that was closed never matches again. */
-static connection connections[CONNECTIONS];
+#include "../table.h"
+
+_Static_assert((int)CONNECTIONS <= (int)WASI_TLS_PLACES, "each connection has its place in tls.c");
+
 static failure open_failure;
 
-static connection *find_connection(int32_t handle) {
-  if (handle <= 0) {
-    return NULL;
-  }
-  connection *found = &connections[handle & (CONNECTIONS - 1)];
-  return found->open && found->generation == handle >> SLOT_BITS ? found : NULL;
-}
-
 static size_t place_of(const connection *of) { return (size_t)(of - connections); }
-
-static connection *find_free(void) {
-  for (size_t i = 0; i < CONNECTIONS; i++) {
-    if (!connections[i].open && connections[i].generation < GENERATIONS) {
-      return &connections[i];
-    }
-  }
-  return NULL;
-}
 
 /** Draws the description of the imports out of the archive; nobody calls it, so that nothing of it stays. */
 void wasi_describe(void);
@@ -78,19 +54,8 @@ uint32_t porthole_host_now(void) { return (uint32_t)(wasi_now() / NS_PER_MS); }
 
 /* ---- connecting ---- */
 
-/** Is it ASCII without NUL? */
-static bool can_be_name(const char *host, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    if (host[i] <= ' ' || host[i] >= 0x7F) {
-      return false;
-    }
-  }
-  return true;
-}
-
 int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, uint32_t flags, int32_t timeout_ms) {
-  if (host == NULL || host_length == 0 || host_length > NAME_LONGEST || port > UINT16_MAX ||
-      !can_be_name(host, host_length)) {
+  if (!can_be_opened(host, host_length, port)) {
     return wasi_fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
   }
   uint32_t known = PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6 | (wasi_tls_usable() ? PORTHOLE_OPEN_TLS : 0);
@@ -122,7 +87,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   if (flags & PORTHOLE_OPEN_TLS) {
     wasi_tls_opened(place_of(slot), host, host_length);
   }
-  return slot->generation << SLOT_BITS | (int32_t)(slot - connections);
+  return handle_of(slot);
 }
 
 static void drop_pollables(connection *of) {
@@ -141,7 +106,7 @@ int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_le
   if (on == NULL) {
     return PORTHOLE_HOST_BAD_HANDLE;
   }
-  if (name == NULL || name_length == 0 || name_length > NAME_LONGEST || !can_be_name(name, name_length)) {
+  if (!can_be_name(name, name_length)) {
     return wasi_fail(&on->failure, PORTHOLE_HOST_OTHER, "this can't be a name");
   }
   if ((flags & ~(uint32_t)PORTHOLE_TLS_ALPN_HTTP1) != 0) {
@@ -363,10 +328,6 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
 
 /* ---- waiting ---- */
 
-/* Where a pair is in a list. */
-#define HANDLE_OF(i) ((size_t)2 * (i))
-#define INTEREST_OF(i) ((size_t)2 * (i) + 1)
-
 /** Sleeps. */
 static void sleep_for(int32_t timeout_ms) {
   do {
@@ -435,22 +396,13 @@ int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
     }
     return 0;
   }
-  if (count > CONNECTIONS) {
-    return PORTHOLE_HOST_UNSUPPORTED;
-  }
-  if (list == NULL) {
-    return PORTHOLE_HOST_OTHER;
+  int32_t refused = check_list(list, count);
+  if (refused != 0) {
+    return refused;
   }
   for (uint32_t i = 0; i < count; i++) {
-    int32_t interest = list[INTEREST_OF(i)];
     connection *on = find_connection(list[HANDLE_OF(i)]);
-    if (on == NULL) {
-      return PORTHOLE_HOST_BAD_HANDLE;
-    }
     if (wasi_tls_pollable(place_of(on)) == 0 && is_mute(on)) {
-      return PORTHOLE_HOST_OTHER;
-    }
-    if (interest < PORTHOLE_READABLE || interest > (PORTHOLE_READABLE | PORTHOLE_WRITABLE)) {
       return PORTHOLE_HOST_OTHER;
     }
   }
