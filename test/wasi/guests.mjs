@@ -150,10 +150,15 @@ const starters = {
  *   ways to run a guest: each takes its arguments and options of the runner
  */
 
-/** @param {string} component for WASI 0.2 @returns {Promise<Ways>} */
-export async function runtimesOf(component) {
-  const used = RUNTIMES.filter((runtime) => versionFor(runtime) === '0.2');
-  return Object.fromEntries(await Promise.all(used.map(async (runtime) => [runtime, await starters[runtime](component)])));
+/**
+ * @param {string} component
+ * @param {'0.2' | '0.3'} [version] of WASI, that it is made for
+ * @returns {Promise<Ways>}
+ */
+export async function runtimesOf(component, version = '0.2') {
+  const used = RUNTIMES.filter((runtime) => versionFor(runtime) === version);
+  const start = (runtime) => starters[runtime.replace(/,.*/, '')](component);
+  return Object.fromEntries(await Promise.all(used.map(async (runtime) => [runtime, await start(runtime)])));
 }
 
 /**
@@ -164,10 +169,11 @@ export async function runtimesOf(component) {
  * @returns {Promise<Ways>}
  */
 export async function makeGuest(folder, name) {
-  const ways = await runtimesOf(await makeComponent(folder, name, [`${name}.c`, 'command02.c']));
-  for (const runtime of RUNTIMES.filter((each) => versionFor(each) === '0.3')) {
-    const component = await makeComponent(folder, `${name}-03`, [`${name}.c`, 'command03.c'], undefined, '0.3');
-    ways[runtime] = await starters['wasmtime CLI'](component);
+  const ways = {};
+  for (const version of new Set(RUNTIMES.map(versionFor))) {
+    const sources = [`${name}.c`, `command${version.replace('.', '')}.c`];
+    const component = await makeComponent(folder, `${name}-${version}`, sources, undefined, version);
+    Object.assign(ways, await runtimesOf(component, version));
   }
   return ways;
 }

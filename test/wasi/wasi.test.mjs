@@ -96,13 +96,13 @@ describe('the library for WASI', { skip }, () => {
   }
 
   /** Links foreign.c with the libc of the distribution. */
-  async function foreign(name, definitions, order) {
-    const { include } = await buildLibrary();
+  async function foreign(name, definitions, order, version = '0.2') {
+    const { include } = await buildLibrary(version);
     const object = join(shop.folder, `${name}.o`);
     const flags = COMPILE.filter((flag) => flag !== '-ffreestanding');
     await execute('clang', [...flags, '--target=wasm32-wasi', ...definitions, ...LIBC, ...include, '-c', join(root, 'test', 'wasi', 'foreign.c'), '-o', object]);
     const linked = (objects, libraries) => [...order(object, objects, libraries), '-L/usr/lib/wasm32-wasi', '-lc'];
-    return makeComponent(shop.folder, name, ['command02.c'], linked);
+    return makeComponent(shop.folder, name, [`command${version.replace('.', '')}.c`], linked, version);
   }
 
   for (const [kind, definitions] of [['weak', []], ['strong', ['-DSTRONG']]]) {
@@ -122,6 +122,20 @@ describe('the library for WASI', { skip }, () => {
         }
       });
     }
+  }
+
+  for (const [kind, definitions] of [['a weak cabi_realloc', []], ['no cabi_realloc', ['-DOWN']]]) {
+    test(`a program for WASI 0.3 with ${kind} of its own and its libc share the memory`, async () => {
+      const order = (object, objects, libraries) => [object, ...objects, ...libraries];
+      const made = await foreign(`foreign-03-${definitions.length}`, definitions, order, '0.3');
+      for (const [runtime, start] of Object.entries(await runtimesOf(made, '0.3'))) {
+        await withServer(answer, async (port) => {
+          const { code, stdout, stderr } = await start([`localhost:${port}`, '50']);
+          assert.deepEqual([code, stdout, stderr], [0, 'whole', ''], runtime);
+        });
+      }
+      assert.match((await importsOf(made)).join(), /wasi:sockets\/types@0\.3\.0/);
+    });
   }
 
   test('a program without a cabi_realloc of its own, but with a libc, shares its memory with it', async () => {
