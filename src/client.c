@@ -88,6 +88,7 @@ void porthole_client_close(porthole_client *client) {
   client->stage = STAGE_CONNECT;
   client->over = client->responded = client->finished = client->used = false;
   client->wants = 0;
+  client->tunnel_head_length = 0;
 }
 
 /** Is an answer still awaited while a body goes out? Then either side can go on. */
@@ -262,6 +263,8 @@ static int32_t make_tunnel(porthole_client *client) {
     return PORTHOLE_TUNNEL_REFUSED;
   }
   client->step = STEP_TLS;
+  client->tunnel_head = client->view->head;
+  client->tunnel_head_length = client->view->head_length;
   return porthole_conn_tunnelled(client->conn);
 }
 
@@ -292,6 +295,10 @@ void porthole__client_renew(porthole_client *client) {
   if (client->over || (gone && !under_way)) {
     porthole_client_close(client);
   }
+}
+
+porthole_span porthole_client_tunnel_head(const porthole_client *client) {
+  return (porthole_span){client->rx + client->tunnel_head, client->tunnel_head_length};
 }
 
 int32_t porthole_client_connect(porthole_client *client) {

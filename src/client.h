@@ -21,6 +21,7 @@ typedef enum client_call {
   CALL_BEGIN,
   CALL_STEPS, /* putrequest */
   CALL_ENDHEADERS,
+  CALL_BEGINBODY,
   CALL_ENDBODY
 } client_call;
 
@@ -55,7 +56,9 @@ struct porthole_client {
   const char *tunnel; /* where the tunnel ends, or NULL */
   const char *const *tunnel_headers;
   uint32_t tunnel_port;
-  uint32_t port; /* 0 for that of the scheme */
+  uint32_t port;               /* 0 for that of the scheme */
+  uint32_t tunnel_head;        /* where the proxy's answer is in the receive buffer … */
+  uint32_t tunnel_head_length; /* … until a request is made */
   uint32_t host_length;
   uint32_t words_length;
   uint8_t host[HOST_MOST];

@@ -55,6 +55,7 @@ static int32_t stage_head(porthole_client *client, const order *what) {
     porthole__client_count(client);
     client->responded = client->responded && (client->view->flags & PORTHOLE_OPEN);
     client->finished = false;
+    client->tunnel_head_length = 0;
     porthole_conn_keep_interim(client->conn, client->interims, client->interims_size);
     client->stage = STAGE_HEAD;
   }
@@ -91,16 +92,22 @@ static int32_t send_order(porthole_client *client, const order *what) {
   return result;
 }
 
-/** Connects, sends the head, and waits for the 100 where one was asked for. @returns 0, PORTHOLE_WANT_* or an error */
-static int32_t send_head(porthole_client *client, const order *what) {
-  int32_t result = send_order(client, what);
-  if (result == 0 && client->stage == STAGE_CONTINUE) {
-    bool waits = client->continue_ms >= 0 && what->body != PORTHOLE_BODY_NONE;
+/** Waits for the 100 where one was asked for. @returns 0, PORTHOLE_WANT_READ or an error */
+static int32_t await_continue(porthole_client *client, uint32_t body) {
+  int32_t result = 0;
+  if (client->stage == STAGE_CONTINUE) {
+    bool waits = client->continue_ms >= 0 && body != PORTHOLE_BODY_NONE;
     int32_t answer = waits ? porthole_conn_wait_continue(client->conn, client->continue_ms) : 0;
     result = answer < 0 ? answer : 0;
     client->stage = result == 0 ? STAGE_BODY : STAGE_CONTINUE;
   }
   return result;
+}
+
+/** Connects, sends the head, and waits for the 100 where one was asked for. @returns 0, PORTHOLE_WANT_* or an error */
+static int32_t send_head(porthole_client *client, const order *what) {
+  int32_t result = send_order(client, what);
+  return result != 0 ? result : await_continue(client, what->body);
 }
 
 /** Sends a body that is at hand, and its end. @returns 0, PORTHOLE_WANT_* or an error */
@@ -209,6 +216,39 @@ int32_t porthole_client_endheaders(porthole_client *client, const void *body, si
   }
   int32_t result = porthole_conn_flush(client->conn);
   return porthole__client_over(client, result != 0 ? result : send_given(client, body, body != NULL ? length : 0));
+}
+
+/** Ends the head for a body in pieces, of which the headers have to tell. @returns 0 or what is wrong */
+static int32_t stage_body(porthole_client *client, uint64_t length) {
+  bool known = length != PORTHOLE_CHUNKED_BODY;
+  const request_facts *head = &client->conn->request;
+  bool told = known ? head->has_length && head->length == length : head->has_encoding;
+  if (client->view->state == PORTHOLE_REQUEST_STARTED && !told) {
+    return PORTHOLE_LENGTH_MISMATCH;
+  }
+  return porthole_conn_endheaders(client->conn, known ? PORTHOLE_BODY_STREAM : PORTHOLE_BODY_UNKNOWN,
+                                  known ? length : 0, known ? 0 : PORTHOLE_ENCODE_CHUNKED);
+}
+
+int32_t porthole_client_beginbody(porthole_client *client, uint64_t length) {
+  if (client->call == CALL_NONE) {
+    int32_t error = stage_body(client, length);
+    if (error != 0) {
+      return porthole__client_told(client, error);
+    }
+    client->call = CALL_BEGINBODY;
+    client->stage = STAGE_HEAD;
+    client->done = 0;
+  }
+  if (client->call != CALL_BEGINBODY) {
+    return PORTHOLE_CANNOT_SEND_HEADER;
+  }
+  int32_t result = client->stage == STAGE_HEAD ? porthole_conn_flush(client->conn) : 0;
+  if (result == 0) {
+    client->stage = client->stage == STAGE_HEAD ? STAGE_CONTINUE : client->stage;
+    result = await_continue(client, PORTHOLE_BODY_STREAM);
+  }
+  return porthole__client_over(client, result);
 }
 
 /* ---- responses ---- */

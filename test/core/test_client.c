@@ -551,6 +551,20 @@ static void a_tunnel_that_is_refused_is_an_error_with_a_response(void **state) {
   porthole_client_close(client);
 }
 
+static void the_answer_that_made_a_tunnel_can_be_looked_at(void **state) {
+  (void)state;
+  PEER({.bytes = "HTTP/1.1 200 Made\r\nVia: p\r\n\r\n"}, {.bytes = EMPTY});
+  porthole_client *client = new_client("proxy");
+  assert_int_equal(porthole_client_set_tunnel(client, "a", 81, NULL), 0);
+  assert_span(porthole_client_tunnel_head(client), "");
+  assert_int_equal(porthole_client_connect(client), 0);
+  assert_span(porthole_client_tunnel_head(client), "HTTP/1.1 200 Made\r\nVia: p\r\n\r\n");
+  assert_int_equal(porthole_client_status(client), 0);
+  assert_int_equal(get(client, "/"), 200);
+  assert_span(porthole_client_tunnel_head(client), "");
+  porthole_client_close(client);
+}
+
 static void a_tunnel_is_checked_when_it_is_set(void **state) {
   (void)state;
   PEER({.bytes = "HTTP/1.1 200 OK\r\n\r\n"}, {.bytes = EMPTY});
@@ -690,6 +704,35 @@ static void a_body_waits_for_the_100_that_was_asked_for(void **state) {
     porthole_interim interim;
     assert_int_equal(porthole_client_interim(client, 0, &interim), i == 0);
   }
+  porthole_client_close(client);
+}
+
+static void steps_lead_to_a_body_in_pieces_that_the_headers_announce(void **state) {
+  (void)state;
+  PEER({.bytes = "HTTP/1.1 100 Continue\r\n\r\n" EMPTY}, {.bytes = EMPTY});
+  porthole_client *client = new_client("h");
+  porthole_client_expect_continue(client, 1000);
+  assert_int_equal(porthole_client_beginbody(client, 4), PORTHOLE_CANNOT_SEND_HEADER);
+  assert_int_equal(porthole_client_putrequest(client, "PUT", "/", PORTHOLE_SKIP_ACCEPT_ENCODING), 0);
+  assert_int_equal(porthole_client_beginbody(client, PORTHOLE_CHUNKED_BODY), PORTHOLE_LENGTH_MISMATCH);
+  assert_int_equal(porthole_client_beginbody(client, 4), PORTHOLE_LENGTH_MISMATCH);
+  assert_int_equal(porthole_client_putheader(client, "Content-Length", "4"), 0);
+  assert_int_equal(porthole_client_putheader(client, "Expect", "100-continue"), 0);
+  assert_int_equal(porthole_client_beginbody(client, 5), PORTHOLE_LENGTH_MISMATCH);
+  assert_int_equal(porthole_client_beginbody(client, 4), 0);
+  send_all(client, "body", 4);
+  assert_int_equal(porthole_client_endbody(client, NULL), 0);
+  assert_int_equal(porthole_client_getresponse(client), 200);
+  assert_out("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody");
+
+  peer.out_length = 0;
+  assert_int_equal(porthole_client_putrequest(client, "PUT", "/", PORTHOLE_SKIP_ACCEPT_ENCODING), 0);
+  assert_int_equal(porthole_client_putheader(client, "Transfer-Encoding", "chunked"), 0);
+  assert_int_equal(porthole_client_beginbody(client, PORTHOLE_CHUNKED_BODY), 0);
+  send_all(client, "body", 4);
+  assert_int_equal(porthole_client_endbody(client, NULL), 0);
+  assert_int_equal(porthole_client_getresponse(client), 200);
+  assert_out("PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
   porthole_client_close(client);
 }
 
@@ -872,6 +915,7 @@ int main(void) {
       cmocka_unit_test(an_unread_response_is_followed_by_the_next),
       cmocka_unit_test(tls_and_the_family_are_said_when_it_is_opened),
       cmocka_unit_test(a_tunnel_that_is_refused_is_an_error_with_a_response),
+      cmocka_unit_test(the_answer_that_made_a_tunnel_can_be_looked_at),
       cmocka_unit_test(a_tunnel_is_checked_when_it_is_set),
       cmocka_unit_test(an_upgrade_gives_the_transport_away),
       cmocka_unit_test(a_body_of_another_length_closes_the_connection),
@@ -880,6 +924,7 @@ int main(void) {
       cmocka_unit_test(a_reset_without_an_answer_is_told_by_getresponse),
       cmocka_unit_test(an_answer_is_read_while_the_body_goes_on),
       cmocka_unit_test(a_body_waits_for_the_100_that_was_asked_for),
+      cmocka_unit_test(steps_lead_to_a_body_in_pieces_that_the_headers_announce),
       cmocka_unit_test(a_body_goes_out_when_no_100_comes_in_its_time),
       cmocka_unit_test(interim_responses_that_fit_are_kept),
       cmocka_unit_test(a_response_can_be_asked_for_until_the_next_request),

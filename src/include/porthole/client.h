@@ -206,6 +206,15 @@ int32_t porthole_client_putheader(porthole_client *client, const char *name, con
  */
 int32_t porthole_client_endheaders(porthole_client *client, const void *body, size_t length);
 
+/**
+ * endheaders() for a body that comes in pieces, by porthole_client_send and porthole_client_endbody as after
+ * porthole_client_begin. It is framed as the headers say that were put, "Expect: 100-continue" included.
+ *
+ * @param length that of the Content-Length header; or PORTHOLE_CHUNKED_BODY, with "Transfer-Encoding: chunked"
+ * @returns as porthole_client_endheaders: PORTHOLE_LENGTH_MISMATCH when no header says so
+ */
+int32_t porthole_client_beginbody(porthole_client *client, uint64_t length);
+
 /** getresponse(). @returns the status; PORTHOLE_WANT_*; PORTHOLE_RESPONSE_NOT_READY; an error */
 int32_t porthole_client_getresponse(porthole_client *client);
 
@@ -238,6 +247,9 @@ int32_t porthole_client_trailer(const porthole_client *client, uint32_t index, p
 
 /** The whole head as it came: status line, field lines (folds are spaces), empty line. */
 porthole_span porthole_client_head(const porthole_client *client);
+
+/** The head of the proxy's answer that made the tunnel, from porthole_client_connect until the next request; else empty. */
+porthole_span porthole_client_tunnel_head(const porthole_client *client);
 
 /** The head of an interim response: its status, and its lines as porthole_client_head, which porthole_fields_at reads. */
 typedef struct porthole_interim {
