@@ -34,6 +34,7 @@ const NEEDS = [
   { command: 'lighttpd', package: 'lighttpd', use: 'test/tls' },
   { file: '/usr/lib/lighttpd/mod_openssl.so', package: 'lighttpd-mod-openssl', use: 'test/tls' },
   { command: 'openssl', package: 'openssl', use: 'test/tls' },
+  { command: 'curl', package: 'curl', use: 'test/cli' },
 ];
 
 /** Does clang come with this library for the machine that it is on? */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the command asks of the system that it runs on, beside the network (porthole/host.h): arguments, files, streams and memory.
+ * bindings/posix/cli_host.c and bindings/wasi/cli_host.c are it; both call cli_main, whose result is the exit code.
+ *
+ * Results below zero are failures: cli_host_words has the words.
+ */
+#ifndef PORTHOLE_CLI_HOST_H
+#define PORTHOLE_CLI_HOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** The streams that are open from the beginning. */
+enum { CLI_STDIN = 0, CLI_STDOUT = 1, CLI_STDERR = 2 };
+
+/** How cli_host_open opens a file. */
+enum { CLI_READ = 0, CLI_WRITE = 1 /* it is made, or emptied */ };
+
+/** The size of what is no regular file. */
+#define CLI_SIZE_UNKNOWN UINT64_MAX
+
+enum { CLI_FAILED = -1 };
+
+/** What runs, called once by the host. @param arguments without the program's name, terminated by NULL. @returns the exit code */
+int cli_main(const char *const *arguments);
+
+/** @param size receives the size of a file that is read, or CLI_SIZE_UNKNOWN. @returns a number above CLI_STDERR, or CLI_FAILED */
+int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size);
+
+/** Waits for bytes. @returns how many came, 0 at the end, or CLI_FAILED */
+int32_t cli_host_read(int32_t file, void *buffer, size_t capacity);
+
+/** Writes all of it, which may stay in buffers until the file is closed. @returns 0 or CLI_FAILED */
+int32_t cli_host_write(int32_t file, const void *data, size_t length);
+
+/** Writes what is left in buffers, and closes what cli_host_open gave. @returns 0 or CLI_FAILED */
+int32_t cli_host_close(int32_t file);
+
+/** @returns 1 when a stream is a terminal, else 0 */
+int32_t cli_host_terminal(int32_t file);
+
+/** Why something failed last. */
+const char *cli_host_words(void);
+
+/** Makes memory larger. @param old what it gave before, or NULL. @returns the memory, which may have moved; NULL for none */
+void *cli_host_memory(void *old, size_t old_size, size_t size);
+
+#endif

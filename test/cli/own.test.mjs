@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+//
+// What of the command can't be compared with curl: its words, https without TLS, peers that are slow to read.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { before, describe, test } from 'node:test';
+import { buildCommands, runCommand } from './commands.mjs';
+
+const { commands, missing } = buildCommands();
+const at = (path) => `http://127.0.0.1:{port}${path}`;
+
+for (const [name, command] of Object.entries(commands)) {
+  describe(`the ${name} command`, { skip: missing[name] ?? false, concurrency: 2 }, () => {
+    const run = (...args) => runCommand(command, { args });
+    const ended = (outcome) => command.seen(outcome).code;
+    const as = (code) => ended({ code, stderr: `(${code})`, stdout: '', files: {}, requests: [] });
+
+    before(() => command.build());
+
+    test('shows requests and heads with -v', async () => {
+      const { stderr, stdout } = await run('-sSv', '-u', 'me:x', at('/interim'));
+      assert.equal(stdout, 'late');
+      assert.deepEqual(
+        stderr.split(/\r?\n/).map((line) => line.replace(/\d{4,}/, 'PORT').replace(/porthole\/\d+\.\d+\.\d+/, 'porthole/VERSION')),
+        [
+          '* Connected to 127.0.0.1:PORT',
+          '> GET /interim HTTP/1.1',
+          '> Host: 127.0.0.1:PORT',
+          '> Authorization: Basic bWU6eA==',
+          '> User-Agent: porthole/VERSION',
+          '> Accept: */*',
+          '> ',
+          '< HTTP/1.1 103 Early Hints',
+          '< Link: </a>',
+          '< ',
+          '< HTTP/1.1 200 OK',
+          '< Content-Length: 4',
+          '< ',
+          '',
+        ],
+      );
+    });
+
+    test('makes the tunnel, and then says that it speaks no TLS', async () => {
+      const outcome = await run('-sSiv', '-x', '127.0.0.1:{port}', 'https://example.test/');
+      assert.equal(ended(outcome), as(35));
+      assert.equal(outcome.stdout, 'HTTP/1.1 200 Made\r\nVia: x\r\n\r\n');
+      assert.match(outcome.stderr, /^> CONNECT example\.test:443 HTTP\/1\.1\n> Host: example\.test:443\n/m);
+      assert.match(outcome.stderr, /^porthole: \(35\) .*TLS/m);
+      assert.match(outcome.requests[0], /^CONNECT example\.test:443 /);
+    });
+
+    test('says that it speaks no TLS', async () => {
+      const outcome = await run('-sS', 'https://127.0.0.1:{port}/');
+      assert.equal(ended(outcome), as(35));
+      assert.match(outcome.stderr, /^porthole: \(35\) .*TLS/);
+    });
+
+    test('says why it fails, unless it is to be silent', async () => {
+      const loud = await run('http://127.0.0.1:{closed}/');
+      assert.match(loud.stderr, /\nporthole: \(7\) connecting to 127\.0\.0\.1 port \d+: connection refused/);
+      assert.equal((await run('-s', 'http://127.0.0.1:{closed}/')).stderr, '');
+      assert.match((await run('-m', '0.1', '-sS', at('/silent'))).stderr, /^porthole: \(28\) timed out after \d+ ms with 0 bytes received\n$/);
+      assert.match((await run('-sS', at('/cut-body'))).stderr, /^porthole: \(18\) the body ended early\n$/);
+    });
+
+    test('says how it is called, where it is called otherwise', async () => {
+      const { stderr } = await run('-s', '--bogus');
+      assert.equal(stderr, "porthole: option --bogus: is unknown\nporthole: try 'porthole --help' for more information\n");
+      assert.match((await run(at('/hello'), at('/hello'))).stderr, /^porthole: one URL a call: what is http:/);
+    });
+
+    test('shows a meter when it writes to a file, and none when it is silent', async () => {
+      const { stderr } = await run('-o', 'out', at('/large'));
+      assert.match(stderr, /^ {2}% Total {4}% Received % Xferd .*\n {33}Dload .*\n\r {2}0 .*\r100 {2}292k {2}100 {2}292k {4}0 {5}0 [^\r]*\n$/);
+      assert.equal((await run('-s', '-o', 'out', at('/large'))).stderr, '');
+    });
+
+    test('shows its version and its options', async () => {
+      assert.match((await run('--version')).stdout, /^porthole \d+\.\d+\.\d+\nProtocols: http\n/);
+      const { stdout } = await run('-h');
+      assert.match(stdout, /^Usage: porthole \[options\.\.\.\] <url>\n/);
+      for (const option of '-X -H -d -T -o -i -I -v -s -S -f -L -x -m -A -u -w -4 -6'.split(' ')) {
+        assert.match(stdout, new RegExp(`^ ${option}, --`, 'm'));
+      }
+    });
+
+    test('refuses what it would be wrong to send', async () => {
+      for (const args of [['-X', 'A B'], ['-H', 'X: a\nY: b'], ['-H', 'X Y: a'], ['-d', 'abc', '-H', 'Content-Length: 1']]) {
+        const outcome = await run('-sS', ...args, at('/hello'));
+        assert.equal(ended(outcome), command.seen({ code: 2, stderr: '', stdout: '', files: {}, requests: [] }).code);
+        assert.deepEqual(outcome.requests, []);
+      }
+    });
+
+    test('sends to a server that answers while it reads', async () => {
+      const body = 'x'.repeat(8_000_000);
+      const server = net.createServer((socket) => {
+        let head = '';
+        socket.on('error', () => {}).on('data', function read(data) {
+          head += data.latin1Slice();
+          const end = head.indexOf('\r\n\r\n');
+          if (end < 0) return;
+          socket.off('data', read);
+          socket.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${head.slice(end + 4)}`);
+          socket.pipe(socket);
+        });
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      try {
+        const { stdout, stderr } = await runCommand(command, {
+          args: ['-sS', '-T', 'file', `http://127.0.0.1:${server.address().port}/`],
+          files: { file: body },
+        });
+        assert.equal(stderr, '');
+        assert.ok(stdout === body, `${stdout.length} bytes`);
+      } finally {
+        server.close();
+      }
+    });
+  });
+}
+
+test('the native command fails when what it writes to is gone', { skip: missing.native }, async () => {
+  commands.native.build();
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(1_000_000)}`));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const [program, args] = commands.native.start('', ['-sS', `http://127.0.0.1:${server.address().port}/`], false);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (data) => (stderr += data));
+  const [code] = await once(child, 'close');
+  server.close();
+  assert.equal(code, 23);
+  assert.match(stderr, /^porthole: \(23\) can't write to standard output: Broken pipe\n$/);
+});
