@@ -43,6 +43,9 @@ int32_t cli_host_terminal(int32_t file);
 /** Why something failed last. */
 const char *cli_host_words(void);
 
+/** What can be done about an error of the network, PORTHOLE_HOST_*: words to follow it, or "". */
+const char *cli_host_advice(int32_t error);
+
 /** Makes memory larger. @param old what it gave before, or NULL. @returns the memory, which may have moved; NULL for none */
 void *cli_host_memory(void *old, size_t old_size, size_t size);
 

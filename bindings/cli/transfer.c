@@ -8,7 +8,6 @@ enum {
   RECEIVE = 256 * 1024, /* a response's head must fit in it */
   INTERIMS = 64 * 1024, /* heads of 1xx that are kept to be shown */
   PIECE = 64 * 1024,    /* of a body that is sent */
-  LOOK_MS = 50,         /* how often to look for more of an answer that came early */
   AGAIN = -1
 };
 
@@ -90,6 +89,7 @@ static int fail_transfer(cli_session *session, int32_t error, bool connecting) {
     cli_add(&more, ": ");
   }
   cli_add(&more, porthole_client_error(session->client, words, sizeof words));
+  cli_add(&more, cli_host_advice(error));
   if (code == EXIT_TIME) {
     cli_add(&more, " after ");
     cli_add_number(&more, porthole_host_now() - session->meter.started, 0, ' ');
@@ -358,21 +358,26 @@ static int next_piece(cli_session *session, uint64_t done, porthole_span *next) 
   return got >= 0 ? 0 : cli_fail(&session->failure, EXIT_READ, "can't read what is to be sent: ", cli_host_words());
 }
 
-/** While nothing more of the body is taken: reads what has come of an answer, or waits. @returns 0, below zero an error */
-static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
-  if (!*answered) {
-    int32_t result = get_response(session);
-    *answered = result >= 0;
-    *code = result > 0 ? result : 0;
-  } else {
-    while (*code == 0 && take_body(session, code) > 0) {
-    }
-  }
-  /* Where the answer is long, its next bytes may come before the peer takes more of ours. */
-  return *code != 0 ? 0 : porthole_client_wait(session->client, *answered ? LOOK_MS : -1);
-}
-
 static bool is_wanting(int32_t result) { return result == PORTHOLE_WANT_READ || result == PORTHOLE_WANT_WRITE; }
+
+/** While nothing more of the body is taken: reads what has come of an answer, and waits. @returns below zero for an error */
+static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
+  int32_t got = PORTHOLE_WANT_READ;
+  if (!*answered) {
+    got = get_response(session);
+    *answered = got >= 0;
+    *code = got > 0 ? got : 0;
+  }
+  while (*answered && *code == 0 && (got = take_body(session, code)) > 0) {
+  }
+  if (*code != 0 || (got < 0 && !is_wanting(got))) {
+    return *code != 0 ? 0 : got;
+  }
+  /* For both: a peer may take no more before its answer is read. One whose answer is over has nothing more to say. */
+  int32_t interest = got == 0 ? PORTHOLE_WRITABLE : PORTHOLE_READABLE | PORTHOLE_WRITABLE;
+  int32_t list[] = {porthole_client_handle(session->client), interest};
+  return porthole_host_wait(list, 1, time_left(session));
+}
 
 /**
  * Sends the body. The peer may answer meanwhile, and want its answer to be read before it takes more.

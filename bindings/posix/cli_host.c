@@ -63,6 +63,11 @@ int32_t cli_host_terminal(int32_t file) { return isatty(file); }
 
 const char *cli_host_words(void) { return strerror(failed); }
 
+const char *cli_host_advice(int32_t error) {
+  (void)error;
+  return "";
+}
+
 void *cli_host_memory(void *old, size_t old_size, size_t size) {
   (void)old_size;
   return realloc(old, size);

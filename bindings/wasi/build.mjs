@@ -5,6 +5,7 @@
 
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeCommand } from '../cli/component.mjs';
 import { aptInstall, has, root, runQuietly, say } from '../setup.mjs';
 import { alone } from './tools.mjs';
 
@@ -19,7 +20,7 @@ function library() {
 }
 
 /** What dist/wasi/ is made of: each puts its files there. */
-const ARTEFACTS = [library];
+const ARTEFACTS = [library, () => makeCommand(join(dist, 'porthole-cli.wasm'))];
 
 /** All files below a folder, with their sizes. */
 function filesOf(folder) {

@@ -9,7 +9,7 @@ import { before, describe, test } from 'node:test';
 import { buildCommands, CURL, runCommand } from './commands.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 
-const { commands, missing } = buildCommands();
+const { commands, missing } = await buildCommands();
 const curl = spawnSync('curl', ['--version'], { encoding: 'utf8' });
 
 for (const [name, command] of Object.entries(commands)) {

@@ -8,7 +8,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeCommand } from '../../bindings/cli/component.mjs';
+import { alone } from '../../bindings/wasi/tools.mjs';
 import { freePort } from '../support/process.mjs';
+import { lacking, transpileComponent, workshop } from '../wasi/guests.mjs';
 import { startServer } from './server.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -16,7 +19,7 @@ const PATIENCE = 30_000;
 
 /**
  * @typedef {object} Command
- * @property {() => void} build
+ * @property {() => void | Promise<void>} build
  * @property {(folder: string, args: string[], names: boolean) => [string, string[]]} start what to spawn
  * @property {(outcome: Outcome) => object} seen what of an outcome has to be as curl's
  *
@@ -37,10 +40,11 @@ function run(command, ...args) {
 export const CURL = { build: () => {}, start: (_, args) => ['curl', ['-q', ...args]], seen: (outcome) => outcome };
 
 const native = {
-  build() {
-    run('cmake', '--preset', 'native-asan');
-    run('cmake', '--build', '--preset', 'native-asan', '--target', 'porthole_cli');
-  },
+  build: () =>
+    alone('native-asan', () => {
+      run('cmake', '--preset', 'native-asan');
+      run('cmake', '--build', '--preset', 'native-asan', '--target', 'porthole_cli');
+    }),
   start: (_, args) => [join(root, 'build', 'native-asan', 'bindings', 'cli', 'porthole'), args],
   seen: ({ code, stdout, files, requests }) => ({ code, stdout, files, requests }),
 };
@@ -51,9 +55,61 @@ const tools = (packages) => {
   return lacking.length > 0 && `apt-get install ${lacking.map((command) => packages[command]).join(' ')}`;
 };
 
-/** The builds that there are. @returns {{ commands: Record<string, Command>, missing: Record<string, string | false> }} */
-export function buildCommands() {
-  return { commands: { native }, missing: { native: tools({ cc: 'gcc', cmake: 'cmake', ninja: 'ninja-build' }) } };
+/**
+ * What an outcome says on WASI, which has exit codes for success and failure only: the number is in the words.
+ *
+ * @param {Outcome} outcome
+ */
+function seenOnWasi({ code, stdout, stderr, files, requests }) {
+  const number = /^(?:curl|porthole): \((\d+)\)/m.exec(stderr)?.[1];
+  const usage = /^(?:curl|porthole): try '|^Warning: You can only select one/m.test(stderr) ? 2 : 'a failure';
+  return { code: code === 0 ? 0 : Number(number ?? Number.NaN) || usage, stdout, files, requests };
+}
+
+const here = join(root, 'test', 'wasi');
+const python = join(root, '.cache', 'venv-wasi', 'bin', 'python');
+const COMPILE = 'import sys, wasmtime\nfrom wasmtime.component import Component\n' +
+  'open(sys.argv[2], "wb").write(Component.from_file(wasmtime.Engine(), sys.argv[1]).serialize())';
+
+/** The component, ready to be run: made once. */
+let made;
+export function component() {
+  made ??= (async () => {
+    const { folder, remove } = workshop();
+    process.on('exit', remove);
+    const path = join(folder, 'porthole-cli.wasm');
+    await makeCommand(path);
+    run(python, '-c', COMPILE, path, `${path}.cwasm`);
+    return { path, compiled: `${path}.cwasm`, modules: await transpileComponent(path) };
+  })();
+  return made;
+}
+
+/** What to spawn. @param {string[]} options of the runner @returns {[string, string[]]} */
+export function onWasmtime(options, { compiled }, args) {
+  return [python, [join(here, 'run_wasmtime.py'), ...options, compiled, ...args]];
+}
+
+let built;
+const onWasi = (start) => ({
+  build: async () => (built = await component()),
+  start: (folder, args, names) => start(folder, args, names, built),
+  seen: seenOnWasi,
+});
+
+/** The builds that there are. @returns {Promise<{ commands: Record<string, Command>, missing: Record<string, string | false> }>} */
+export async function buildCommands() {
+  const onRuntimes = await lacking();
+  const commands = {
+    native,
+    wasmtime: onWasi((folder, args, names, parts) => onWasmtime([...(names ? [] : ['--no-names']), '--dir', folder], parts, args)),
+    jco: onWasi((folder, args, _, { modules }) => [
+      process.execPath,
+      [join(here, 'run_jco.mjs'), '--dir', folder, modules, ...args],
+    ]),
+  };
+  const missing = { native: tools({ cc: 'gcc', cmake: 'cmake', ninja: 'ninja-build' }), wasmtime: onRuntimes, jco: onRuntimes };
+  return { commands, missing };
 }
 
 /** The files below a folder, as texts of ISO-8859-1. */

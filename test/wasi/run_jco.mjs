@@ -2,11 +2,12 @@
 //
 // Runs a command that was transpiled by jco:
 //
-//   node run_jco.mjs [--names JSON] [--connecting CODE] [--count] FOLDER ARGUMENT…
+//   node run_jco.mjs [--names JSON] [--connecting CODE] [--count] [--dir FOLDER] FOLDER ARGUMENT…
 //
 // --names answers look-ups: for each name a list of addresses, or the code of an error; other names are refused.
 // --connecting ends each attempt to connect with the code of an error.
 // --count tells on stderr, as JSON, how often each function of WASI was called.
+// --dir opens a folder to it as ".".
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -16,6 +17,7 @@ const option = (name, values) => (args[0] === name ? args.splice(0, values + 1).
 const names = option('--names', 1);
 const connecting = option('--connecting', 1);
 const counted = option('--count', 0) && {};
+const opened = option('--dir', 1);
 const [folder, ...rest] = args;
 const shim = createRequire(join(folder, 'command.js'));
 const from = (name) => import(pathToFileURL(shim.resolve(`@bytecodealliance/preview2-shim/${name}`)));
@@ -69,6 +71,7 @@ if (counted !== undefined) {
   };
 }
 
+if (opened !== undefined) (await from('filesystem'))._setPreopens({ '.': opened[0] });
 (await from('cli'))._setArgs(['command', ...rest]);
 const { run } = await import(pathToFileURL(join(folder, 'command.js')));
 try {

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs a command under Python's wasmtime: run_wasmtime.py [--no-names | --no-network] COMPONENT ARGUMENT..."""
+"""Runs a command under Python's wasmtime: run_wasmtime.py [--no-names | --no-network] [--dir FOLDER] COMPONENT ARGUMENT...
+
+The folder is open to it as ".". A component that ends in .cwasm was compiled before.
+"""
 
 import sys
 
@@ -7,23 +10,30 @@ from wasmtime import Engine, Store, WasiConfig, _bindings
 from wasmtime.component import Component, Linker
 
 arguments = sys.argv[1:]
-without = arguments.pop(0) if arguments[0].startswith("--") else ""
+without = arguments.pop(0) if arguments[0].startswith("--no-") else ""
+folder = arguments[1] if arguments[0] == "--dir" else None
+if folder is not None:
+    del arguments[:2]
 component, *rest = arguments
 
 engine = Engine()
 wasi = WasiConfig()
 wasi.argv = ["command", *rest]
+wasi.inherit_stdin()
 wasi.inherit_stdout()
 wasi.inherit_stderr()
 # The package has no public names for these.
 if without != "--no-network":
     _bindings.wasi_config_inherit_network(wasi.ptr())
 _bindings.wasi_config_allow_ip_name_lookup(wasi.ptr(), without == "")
+if folder is not None:
+    wasi.preopen_dir(folder, ".")
 store = Store(engine)
 store.set_wasi(wasi)
 linker = Linker(engine)
 linker.add_wasip2()
-instance = linker.instantiate(store, Component.from_file(engine, component))
+load = Component.deserialize_file if component.endswith(".cwasm") else Component.from_file
+instance = linker.instantiate(store, load(engine, component))
 interface = instance.get_export_index(store, "wasi:cli/run@0.2.12")
 function = instance.get_func(store, instance.get_export_index(store, "run", interface))
 result = function(store)

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// The command as a component: what it needs of a runtime, and what it says where that is refused.
+
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
+import { tool } from '../../bindings/wasi/tools.mjs';
+import { execute, lacking } from '../wasi/guests.mjs';
+import { component, onWasmtime } from './commands.mjs';
+import { startServer } from './server.mjs';
+
+const KIB = 1024;
+
+describe('porthole-cli.wasm', { skip: await lacking() }, () => {
+  let made;
+
+  before(async () => (made = await component()));
+
+  /** Runs it with options of the runner. */
+  async function run(options, ...args) {
+    const server = await startServer();
+    try {
+      const [program, rest] = onWasmtime(options, made, args.map((arg) => arg.replace('{port}', server.port)));
+      return await execute(program, rest, { timeout: 30_000 }).then((ended) => ({ code: 0, ...ended }), (error) => error);
+    } finally {
+      await server.close();
+    }
+  }
+
+  test('is small', () => {
+    const { size } = statSync(made.path);
+    assert.ok(size <= 80 * KIB, `${size} bytes`);
+  });
+
+  test('imports WASI 0.2 and no more of it than it uses', async () => {
+    const { componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
+    const imports = [...(await componentWit(readFileSync(made.path))).matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name);
+    assert.deepEqual(imports.sort(), [
+      'wasi:cli/environment@0.2.12',
+      'wasi:cli/stderr@0.2.12',
+      'wasi:cli/stdin@0.2.12',
+      'wasi:cli/stdout@0.2.12',
+      'wasi:cli/terminal-output@0.2.12',
+      'wasi:cli/terminal-stdout@0.2.12',
+      'wasi:clocks/monotonic-clock@0.2.12',
+      'wasi:clocks/wall-clock@0.2.12', // the type of what else is known of a file whose size is asked for
+      'wasi:filesystem/preopens@0.2.12',
+      'wasi:filesystem/types@0.2.12',
+      'wasi:io/error@0.2.12',
+      'wasi:io/poll@0.2.12',
+      'wasi:io/streams@0.2.12',
+      'wasi:sockets/instance-network@0.2.12',
+      'wasi:sockets/ip-name-lookup@0.2.12',
+      'wasi:sockets/network@0.2.12',
+      'wasi:sockets/tcp-create-socket@0.2.12',
+      'wasi:sockets/tcp@0.2.12',
+    ]);
+  });
+
+  test('gets a page by a name and by an address', async () => {
+    for (const [options, host] of [[[], 'localhost'], [['--no-names'], '127.0.0.1']]) {
+      assert.equal((await run(options, '-sS', `http://${host}:{port}/hello`)).stdout, 'hello\n');
+    }
+  });
+
+  test('names the flag that allows the network', async () => {
+    const { code, stderr } = await run(['--no-network'], '-sS', 'http://127.0.0.1:{port}/hello');
+    assert.equal(code, 1);
+    assert.match(stderr, /^porthole: \(7\) connecting to 127\.0\.0\.1 port \d+: denied by the host's policy: .*-S inherit-network/);
+  });
+
+  test('names the flag that allows look-ups of names', async () => {
+    const { code, stderr } = await run(['--no-names'], '-sS', 'http://localhost:{port}/hello');
+    assert.equal(code, 1);
+    assert.match(stderr, /^porthole: \(6\) connecting to localhost port \d+: .*-S allow-ip-name-lookup/);
+  });
+
+  test('names the flag that opens a folder', async () => {
+    const written = await run([], '-sS', '-o', 'out', 'http://127.0.0.1:{port}/hello');
+    assert.equal(written.code, 1);
+    assert.match(written.stderr, /^porthole: \(23\) can't write to out: .*--dir/);
+    assert.match((await run([], '-sS', '-T', 'file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't open file: .*--dir/);
+    assert.match((await run([], '-sS', '-d', '@file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't read file: .*--dir/);
+  });
+
+  test('names the build that speaks TLS', async () => {
+    const { stderr } = await run([], '-sS', 'https://127.0.0.1:{port}/hello');
+    assert.equal(stderr, 'porthole: (35) https is spoken by porthole-cli-tls.wasm, not by this build\n');
+  });
+});
