@@ -54,6 +54,7 @@ static int run(cli_session *session) {
 
 int cli_main(const char *const *arguments) {
   static cli_session session;
+  __builtin_memset(&session, 0, sizeof session); /* it can be called again */
   int code = cli_read_options(&session.options, arguments, &session.failure);
   if (code == 0 && session.options.help) {
     return cli_write_help();

@@ -41,6 +41,25 @@ function request({ id, args, call }) {
   write('fuzz_text', id, [[16], first]);
 }
 
+/** What the command is called with, and what it is answered. */
+function command() {
+  const url = 'http://me:pw@h:81/a/../b?c#d';
+  const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+  const moved = 'HTTP/1.1 302 Found\r\nLocation: ../c\r\nContent-Length: 0\r\n\r\n';
+  const calls = {
+    get: [['-sSi', url], [0, 0, ...span(ok)]],
+    redirect: [['-vL', '-m', '2.5', url], [0, 0, 0, ...span(moved), 0, ...span(ok)]],
+    form: [['-d', 'a=1', '-d@file', '-w%{http_code}\\n', '-o', 'out', url], [0, 0, ...span('b=2\n'), 0, 0, 0, 0, 0, ...span(ok)]],
+    file: [['-Tfile', '-H', 'X-A;', '-H', 'Accept:', url], [0, 9, 0, 0, 0, ...span('the body!'), 0, ...span(ok)]],
+    proxy: [['-x', 'p:1', '-u', 'a:b', '-4', 'https://h/'], [0, 0, 0, ...span('HTTP/1.1 200 OK\r\n\r\n')]],
+    help: [['--help'], []],
+  };
+  for (const [name, [args, rest]] of Object.entries(calls)) {
+    const bytes = rest.map((part) => (typeof part === 'number' ? [part] : part));
+    write('fuzz_cli', name, [[args.length], ...args.flatMap(span), ...bytes]);
+  }
+}
+
 /** A request with a body in a piece, its end, an answer that is read, and another request: see `chosen` in fuzz_order.c. */
 function order() {
   const [drain, get] = [[23], [0, 0, 0, 3, 0, 0]];
@@ -71,5 +90,6 @@ function client() {
 }
 
 client();
+command();
 order();
 for (const entry of hostile) (entry.kind === 'response' ? response : request)(entry);
