@@ -172,6 +172,9 @@ int32_t porthole_client_send(porthole_client *client, const void *data, size_t l
 int32_t porthole_client_endbody(porthole_client *client, const char *const *trailers) {
   porthole_field fields[PORTHOLE_CLIENT_FIELDS];
   if (client->call == CALL_NONE) {
+    if (client->conn->send_error != 0 && client->view->upload == PORTHOLE_UPLOAD_OPEN) {
+      return porthole__client_over(client, client->conn->send_error); /* what was given since went nowhere */
+    }
     int32_t count = porthole__client_fields(trailers, fields);
     int32_t error = count < 0 ? count : porthole_conn_body_end(client->conn, fields, (size_t)count);
     if (error != 0) {

@@ -181,7 +181,8 @@ int32_t porthole_client_send(porthole_client *client, const void *data, size_t l
  * Ends the body of porthole_client_begin.
  *
  * @param trailers as headers; only a chunked body can have any
- * @returns 0; PORTHOLE_WANT_WRITE; PORTHOLE_BODY_TOO_SHORT, after which the connection is closed;
+ * @returns 0, also once the connection has failed: getresponse() tells; PORTHOLE_WANT_WRITE; PORTHOLE_BODY_TOO_SHORT, after
+ *          which the connection is closed;
  *          PORTHOLE_CANNOT_SEND_HEADER when no such body is due; what is wrong with the trailers; an error
  */
 int32_t porthole_client_endbody(porthole_client *client, const char *const *trailers);
