@@ -422,7 +422,7 @@ static int32_t send_body(cli_session *session, bool *answered, int *code) {
   int32_t error = send_pieces(session, answered, code);
   porthole_client_set_timeout(session->client, -1);
   if (error == PORTHOLE_BODY_TOO_SHORT || error == PORTHOLE_BODY_TOO_LONG) {
-    *code = cli_fail(&session->failure, EXIT_READ, "what is sent changed its size: ", session->options.upload);
+    *code = cli_fail(&session->failure, EXIT_READ, "what is sent changed its size", "");
     error = 0;
   }
   return error;
