@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Makes the command a component of WASI 0.2:  node bindings/cli/component.mjs PORTHOLE-CLI.wasm
+// Makes the command a component of WASI 0.2, porthole-cli.wasm or, with TLS by wasi:tls, porthole-cli-tls.wasm.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root, runQuietly } from '../setup.mjs';
 import { alone, installTools, tool, toolsFolder, witSource } from '../wasi/tools.mjs';
@@ -45,19 +45,22 @@ function optimized(path) {
   return made;
 }
 
-/** Builds it. @param {string} path where it goes */
-export async function makeCommand(path) {
+/**
+ * Builds one of them.
+ *
+ * @param {'porthole-cli' | 'porthole-cli-tls'} name
+ * @param {string} folder where it goes
+ */
+export async function makeCommand(name, folder) {
   await installTools();
   const program = await alone('wasi-command', () => {
     runQuietly('cmake', ['--preset', 'wasi-command']);
     runQuietly('cmake', ['--build', '--preset', 'wasi-command']);
-    return readFileSync(optimized(join(root, 'build', 'wasi-command', 'bindings', 'cli', 'porthole-cli.core.wasm')));
+    return readFileSync(optimized(join(root, 'build', 'wasi-command', 'bindings', 'cli', `${name}.core.wasm`)));
   });
   const { componentEmbed, componentNew } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
   const source = await witSource(fileURLToPath(new URL('../wasi/wit/world.wit', import.meta.url)), WASI);
   const embedded = await componentEmbed({ binary: program, world: 'cli', witSource: source });
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, withoutNames(await componentNew(embedded, [])));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.wasm`), withoutNames(await componentNew(embedded, [])));
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await makeCommand(process.argv[2]);

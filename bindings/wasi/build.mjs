@@ -20,7 +20,7 @@ function library() {
 }
 
 /** What dist/wasi/ is made of: each puts its files there. */
-const ARTEFACTS = [library, () => makeCommand(join(dist, 'porthole-cli.wasm'))];
+const ARTEFACTS = [library, () => makeCommand('porthole-cli', dist), () => makeCommand('porthole-cli-tls', dist)];
 
 /** All files below a folder, with their sizes. */
 function filesOf(folder) {

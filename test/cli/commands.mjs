@@ -78,7 +78,7 @@ export function component() {
     const { folder, remove } = workshop();
     process.on('exit', remove);
     const path = join(folder, 'porthole-cli.wasm');
-    await makeCommand(path);
+    await makeCommand('porthole-cli', folder);
     run(python, '-c', COMPILE, path, `${path}.cwasm`);
     return { path, compiled: `${path}.cwasm`, modules: await transpileComponent(path) };
   })();

@@ -32,6 +32,8 @@ const FILES = [
   'dist/wasi/lib/pkgconfig/porthole-wasi.pc',
   'dist/wasi/lib/pkgconfig/porthole-wasi03.pc',
   'dist/wasi/lib/pkgconfig/porthole.pc',
+  'dist/wasi/porthole-cli-tls.wasm',
+  'dist/wasi/porthole-cli.wasm',
   'dist/wasi/share/porthole/wit/world.wit',
   'dist/wasi/share/porthole/wit/world03.wit',
 ];
