@@ -23,16 +23,22 @@ static void tell_failure(const cli_failure *failure) {
   }
 }
 
-static int write_version(void) {
-  static const char text[] = "porthole " PORTHOLE_VERSION "\n"
-#ifdef PORTHOLE_CLI_TLS
-                             "Protocols: http https\n"
-#else
-                             "Protocols: http\n"
-#endif
-                             "Features: IPv6\n";
-  return cli_host_write(CLI_STDOUT, text, sizeof text - 1) == 0 && cli_host_close(CLI_STDOUT) == 0 ? 0 : EXIT_WRITE;
+/** Writes what is asked for instead of a response. */
+static int write_text(cli_failure *failure, const char *text) {
+  if (cli_host_write(CLI_STDOUT, text, cli_length(text)) == 0 && cli_host_close(CLI_STDOUT) == 0) {
+    return 0;
+  }
+  return cli_fail(failure, EXIT_WRITE, "can't write to standard output: ", cli_host_words());
 }
+
+/** What --version shows. */
+static const char version_text[] = "porthole " PORTHOLE_VERSION "\n"
+#ifdef PORTHOLE_CLI_TLS
+                                   "Protocols: http https\n"
+#else
+                                   "Protocols: http\n"
+#endif
+                                   "Features: IPv6\n";
 
 /** Does what the options say, to the last flush. @returns the exit code */
 static int run(cli_session *session) {
@@ -56,13 +62,9 @@ int cli_main(const char *const *arguments) {
   static cli_session session;
   __builtin_memset(&session, 0, sizeof session); /* it can be called again */
   int code = cli_read_options(&session.options, arguments, &session.failure);
-  if (code == 0 && session.options.help) {
-    return cli_write_help();
-  }
-  if (code == 0 && session.options.version) {
-    return write_version();
-  }
-  if (code == 0 && session.options.url == NULL) {
+  if (code == 0 && (session.options.help || session.options.version)) {
+    code = write_text(&session.failure, session.options.help ? cli_help_text() : version_text);
+  } else if (code == 0 && session.options.url == NULL) {
     code = cli_fail(&session.failure, EXIT_USAGE, "no URL specified!", "");
   } else if (code == 0) {
     code = run(&session);

@@ -79,8 +79,8 @@ int cli_fail(cli_failure *failure, int code, const char *text, const char *more)
 /** Reads the arguments. @returns 0, or an exit code: EXIT_USAGE, EXIT_READ, EXIT_MEMORY */
 int cli_read_options(cli_options *options, const char *const *arguments, cli_failure *failure);
 
-/** Writes what --help shows. */
-int cli_write_help(void);
+/** What --help shows. */
+const char *cli_help_text(void);
 
 /* ---- data.c ---- */
 

@@ -203,7 +203,7 @@ int cli_read_options(cli_options *options, const char *const *arguments, cli_fai
 
 /* ---- --help ---- */
 
-int cli_write_help(void) {
+const char *cli_help_text(void) {
   static char all[OPTIONS * 160];
   cli_text text = CLI_TEXT(all);
   cli_add(&text, "Usage: porthole [options...] <url>\n");
@@ -224,5 +224,5 @@ int cli_write_help(void) {
     cli_add(&text, table[i].help);
     cli_add(&text, "\n");
   }
-  return cli_host_write(CLI_STDOUT, all, text.length) == 0 && cli_host_close(CLI_STDOUT) == 0 ? 0 : EXIT_WRITE;
+  return all;
 }

@@ -4,7 +4,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -136,7 +136,7 @@ const comparable = (text, ports) =>
  * @param {import('./scenarios.mjs').Scenario} scenario
  * @returns {Promise<Outcome>}
  */
-export async function runCommand(command, { args, stdin = '', files = {}, names = false }) {
+export async function runCommand(command, { args, stdin = '', stdout: path, files = {}, names = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'porthole-cli-'));
   const other = await startServer();
   const server = await startServer({ other: other.port });
@@ -148,10 +148,17 @@ export async function runCommand(command, { args, stdin = '', files = {}, names 
       writeFileSync(join(folder, name), text, 'latin1');
     }
     const [program, rest] = command.start(folder, args.map(fill), names);
-    const child = spawn(program, rest, { cwd: folder, timeout: PATIENCE, env: { ...process.env, http_proxy: '', https_proxy: '' } });
+    const output = path === undefined ? undefined : openSync(path, 'w');
+    const child = spawn(program, rest, {
+      cwd: folder,
+      timeout: PATIENCE,
+      env: { ...process.env, http_proxy: '', https_proxy: '' },
+      stdio: ['pipe', output ?? 'pipe', 'pipe'],
+    });
+    if (output !== undefined) closeSync(output);
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('latin1').on('data', (text) => (stdout += text));
+    child.stdout?.setEncoding('latin1').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     child.stdin.on('error', () => {}).end(stdin, 'latin1');
     const [code] = await once(child, 'close');

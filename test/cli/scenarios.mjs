@@ -10,6 +10,7 @@ const at = (path) => `http://127.0.0.1:{port}${path}`;
  * @property {string[]} args
  * @property {string} [stdin]
  * @property {Record<string, string>} [files] made before, by name, as ISO-8859-1
+ * @property {string} [stdout] the file that standard output is
  * @property {boolean} [names] are names looked up?
  * @property {string[]} [only] which commands, where not all can, or can't be told apart
  */
@@ -42,6 +43,8 @@ export const SCENARIOS = {
   'to standard output by name': { args: ['-sS', '-o', '-', at('/hello')] },
   'to a folder that is not there': { args: ['-sS', '-o', 'no/where', at('/hello')] },
   'to a device that is full': { args: ['-sS', '-o', '/dev/full', at('/hello')], only: ['native'] },
+  'to a standard output that is full': { args: ['-sS', at('/hello')], stdout: '/dev/full', only: ['native', 'wasmtime'] },
+  'a head to a standard output that is full': { args: ['-sS', '-I', at('/hello')], stdout: '/dev/full', only: ['native', 'wasmtime'] },
   'written at the end': { args: ['-sS', '-w', '%{http_code} %{size_download}\\n', at('/hello')] },
   'written at the end, of a failure': { args: ['-sS', '-w', '[%{http_code}]', 'http://127.0.0.1:{closed}/'] },
   'written at the end, with escapes': { args: ['-sS', '-w', '%% \\t%x %{no}|\\q\\r\\n', at('/204')] },
