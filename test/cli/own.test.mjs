@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { before, describe, test } from 'node:test';
+import { withSilentPort } from '../support/silent-port.mjs';
 import { buildCommands, runCommand } from './commands.mjs';
 
 const { commands, missing } = await buildCommands();
@@ -101,6 +102,48 @@ for (const [name, command] of Object.entries(commands)) {
         assert.equal(ended(outcome), 2);
         assert.deepEqual(outcome.requests, []);
       }
+    });
+
+    test('gives up connecting in time', () =>
+      withSilentPort(async ({ port }) => {
+        const outcome = await run('-sS', '--connect-timeout', '0.3', `http://127.0.0.1:${port}/`);
+        assert.equal(ended(outcome), 28);
+        assert.match(outcome.stderr, /^porthole: \(28\) connecting to 127\.0\.0\.1 port \d+: timed out/);
+      }));
+
+    /** Runs an upload to a server that does something with its socket. */
+    async function upload(serve, ...args) {
+      const sockets = [];
+      const server = net.createServer((socket) => {
+        sockets.push(socket.on('error', () => {}));
+        serve(socket);
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      try {
+        const { port } = server.address();
+        const files = { file: 'x'.repeat(8_000_000) };
+        return await runCommand(command, { args: ['-sS', '-T', 'file', '-H', 'Expect:', ...args, `http://127.0.0.1:${port}/`], files });
+      } finally {
+        for (const socket of sockets) socket.destroy();
+        server.close();
+      }
+    }
+
+    test('gives up sending to a server that does not read', async () => {
+      const outcome = await upload((socket) => socket.pause(), '-m', '1');
+      assert.equal(ended(outcome), 28);
+    });
+
+    test('reads the answer of a server that reads no more', async () => {
+      const answer = 'HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 8\r\n\r\ntoo much';
+      const outcome = await upload((socket) => socket.once('data', () => socket.pause().write(answer)), '-w', ' %{http_code}');
+      assert.deepEqual([outcome.code, outcome.stdout, outcome.stderr], [0, 'too much 413', '']);
+    });
+
+    test('ends with 56 when the connection breaks while it sends', async () => {
+      const outcome = await upload((socket) => socket.once('data', () => socket.resetAndDestroy()));
+      assert.equal(ended(outcome), 56);
     });
 
     test('sends to a server that answers while it reads', async () => {
