@@ -169,6 +169,8 @@ typedef struct cli_session {
   bool has_proxy;
   cli_body_kind body;
   bool no_body;    /* of the response: -I */
+  bool expects;    /* this request asks for a 100 by itself */
+  bool refused;    /* the answer was a 417 before the body: the same is asked again, without that */
   bool no_expect;  /* a server refused to say that it wants the body */
   bool stdin_used; /* what was read of it can't be read again */
   int32_t upload;  /* the file of -T, above 0 while it is open; or CLI_STDIN */

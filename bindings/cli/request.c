@@ -204,8 +204,9 @@ static int32_t put_body(cli_session *session) {
   if (error == 0 && session->body == CLI_BODY_DATA) {
     error = put_own(session, "Content-Type", "application/x-www-form-urlencoded");
   }
-  if (error == 0 && expects(session)) {
-    error = put_own(session, "Expect", "100-continue");
+  session->expects = expects(session) && !is_given(session, "Expect");
+  if (error == 0 && session->expects) {
+    error = put(session, "Expect", "100-continue");
   }
   return error;
 }

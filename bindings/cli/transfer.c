@@ -259,19 +259,15 @@ static bool leads_on(const cli_session *session) {
          porthole_client_getheader(session->client, "Location").data != NULL;
 }
 
-/** Shall the same be asked once more, without asking for a 100 first? */
-static bool is_unexpected(const cli_session *session) {
-  return session->result.status == PORTHOLE_STATUS_EXPECTATION_FAILED && session->body != CLI_BODY_NONE &&
-         !session->no_expect;
-}
-
 /** Does -f end here? */
 static bool is_failure(const cli_session *session) { return session->options.fail && session->result.status >= 400; }
 
 /** Is its body for nobody? */
 static bool is_dropped(const cli_session *session) {
-  return leads_on(session) || is_unexpected(session) || is_failure(session);
+  return leads_on(session) || session->refused || is_failure(session);
 }
+
+static bool is_wanting(int32_t result) { return result == PORTHOLE_WANT_READ || result == PORTHOLE_WANT_WRITE; }
 
 /** Takes what came of the body. @returns above 0 when there was something, 0 at the end, below zero an error; see `code` */
 static int32_t take_body(cli_session *session, int *code) {
@@ -292,7 +288,7 @@ static int32_t take_body(cli_session *session, int *code) {
 /** Takes all of the body that is still to come. @returns 0 or an exit code */
 static int read_body(cli_session *session) {
   bool bodiless = session->no_body && !cli_same(cli_method(session), "HEAD"); /* -I -X GET */
-  if (is_failure(session) && !is_unexpected(session)) {
+  if (is_failure(session) && !session->refused) {
     char status[8];
     cli_text text = CLI_TEXT(status);
     cli_add_number(&text, session->result.status, 0, ' ');
@@ -358,8 +354,6 @@ static int next_piece(cli_session *session, uint64_t done, porthole_span *next) 
   return got >= 0 ? 0 : cli_fail(&session->failure, EXIT_READ, "can't read what is to be sent: ", cli_host_words());
 }
 
-static bool is_wanting(int32_t result) { return result == PORTHOLE_WANT_READ || result == PORTHOLE_WANT_WRITE; }
-
 /** While nothing more of the body is taken: reads what has come of an answer, and waits. @returns below zero for an error */
 static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
   int32_t got = PORTHOLE_WANT_READ;
@@ -376,7 +370,7 @@ static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
   /* For both: a peer may take no more before its answer is read. One whose answer is over has nothing more to say. */
   int32_t interest = got == 0 ? PORTHOLE_WRITABLE : PORTHOLE_READABLE | PORTHOLE_WRITABLE;
   int32_t list[] = {porthole_client_handle(session->client), interest};
-  return porthole_host_wait(list, 1, time_left(session));
+  return list[0] == 0 ? 0 : porthole_host_wait(list, 1, time_left(session)); /* it is closed when no more is wanted */
 }
 
 /**
@@ -416,10 +410,22 @@ static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
   return 0;
 }
 
+/** Looks whether an answer came with the 100 that was asked for, or instead of it: after a 417 no more of the body is read. */
+static int32_t look_for_refusal(cli_session *session, bool *answered, int *code) {
+  int32_t got = get_response(session);
+  *answered = got >= 0;
+  *code = got > 0 ? got : 0;
+  session->refused = *answered && session->result.status == PORTHOLE_STATUS_EXPECTATION_FAILED;
+  return is_wanting(got) || got >= 0 ? 0 : got;
+}
+
 static int32_t send_body(cli_session *session, bool *answered, int *code) {
   session->meter.upload = session->length == PORTHOLE_CHUNKED_BODY ? 0 : session->length;
   porthole_client_set_timeout(session->client, 0);
-  int32_t error = send_pieces(session, answered, code);
+  int32_t error = session->expects ? look_for_refusal(session, answered, code) : 0;
+  if (error == 0 && *code == 0 && !session->refused) {
+    error = send_pieces(session, answered, code);
+  }
   porthole_client_set_timeout(session->client, -1);
   if (error == PORTHOLE_BODY_TOO_SHORT || error == PORTHOLE_BODY_TOO_LONG) {
     *code = cli_fail(&session->failure, EXIT_READ, "what is sent changed its size", "");
@@ -447,6 +453,7 @@ static int ask(cli_session *session) {
   }
   bool answered = false;
   session->result.uploaded = session->meter.uploaded = 0;
+  session->refused = false;
   int32_t before = session->client != NULL ? porthole_client_handle(session->client) : 0;
   code = connect_hop(session);
   if (code != 0) {
@@ -501,7 +508,7 @@ static int run_hops(cli_session *session) {
     if (code != 0) {
       return code;
     }
-    bool again = is_unexpected(session);
+    bool again = session->refused;
     on = leads_on(session) || again;
     code = read_body(session);
     if (code == 0 && on && !again) {

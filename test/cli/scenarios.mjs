@@ -12,6 +12,7 @@ const at = (path) => `http://127.0.0.1:{port}${path}`;
  * @property {Record<string, string>} [files] made before, by name, as ISO-8859-1
  * @property {string} [stdout] the file that standard output is
  * @property {boolean} [names] are names looked up?
+ * @property {boolean} [waits] does it depend on an answer within a second? On a machine that is slower it is tried again
  * @property {string[]} [only] which commands, where not all can, or can't be told apart
  */
 
@@ -144,7 +145,9 @@ export const SCENARIOS = {
   'a file in chunks': { args: ['-sS', '-T', 'file', '-H', 'Transfer-Encoding: chunked', at('/echo')], files: { file: 'abc' } },
   'a file without asking': { args: ['-sS', '-T', 'file', '-H', 'Expect:', at('/echo')], files: { file: 'abc' } },
   'a file that no 100 comes for': { args: ['-sS', '-T', 'file', at('/wants-no-100')], files: { file: 'abc' } },
-  'a file after a 417': { args: ['-sS', '-i', '-T', 'file', at('/417')], files: { file: 'abc' } },
+  'a file after a 417': { args: ['-sS', '-i', '-T', 'file', at('/417')], files: { file: 'abc' }, waits: true },
+  'a form after a 417': { args: ['-sS', '-d', 'a=1', at('/417-at-once')] },
+  'standard input after a 417': { args: ['-sS', '-T', '-', at('/417')], stdin: 'the body', waits: true },
   'standard input': { args: ['-sS', '-T', '-', at('/x/')], stdin: 'the body\n' },
   'no standard input': { args: ['-sS', '-T', '-', at('/x/')], stdin: '' },
   'a file that is not there': { args: ['-sS', '-T', 'nowhere', at('/echo')] },

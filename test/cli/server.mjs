@@ -48,14 +48,13 @@ export const ANSWERS = {
   '/to-other-name': to('302 Found', 'http://localhost:{port}/echo'),
   '/to-credentials': to('302 Found', 'http://you:secret@127.0.0.1:{other}/echo'),
   '/to-spaces': to('302 Found', '/a b?c d\xe9'),
-  '/to-ftp': to('302 Found', 'ftp://127.0.0.1:{port}/'),
   '/to-nowhere': to('302 Found', 'http://'),
   '/loop': to('302 Found', '/loop'),
   '/two': to('302 Found', '/301'),
   '/closes-302': { bytes: `HTTP/1.1 302 Found\r\nLocation: /hello\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, close: true },
   '/wants-no-100': reply('200 OK', [], 'taken\n'),
   '/417': reply('417 Expectation Failed', [], 'no\n'),
-  '/early': reply('413 Too Large', ['Connection: close'], 'too much\n'),
+  '/417-at-once': reply('417 Expectation Failed', [], 'no\n'),
 };
 
 /** The body in `data` behind a head. @returns {{ body: string, length: number } | null} null while it isn't whole */
