@@ -358,6 +358,8 @@ int32_t porthole_client_will_close(const porthole_client *client) {
   return client->responded && (client->view->flags & PORTHOLE_WILL_CLOSE) != 0;
 }
 
+int32_t porthole_client_isclosed(const porthole_client *client) { return !client->responded || client->finished; }
+
 porthole_span porthole_client_head(const porthole_client *client) {
   const porthole_view *view = client->view;
   return (porthole_span){client->rx + view->head, client->responded ? view->head_length : 0};

@@ -784,11 +784,14 @@ static void a_response_can_be_asked_for_until_the_next_request(void **state) {
   porthole_client *client = new_client("h");
   porthole_field field;
   assert_int_equal(porthole_client_status(client), 0);
+  assert_int_equal(porthole_client_isclosed(client), 1);
   assert_int_equal(porthole_client_header(client, 0, &field), 0);
   assert_span(porthole_client_head(client), "");
   assert_int_equal(get(client, "/"), 200);
   assert_int_equal(porthole_client_trailer(client, 0, &field), 0);
+  assert_int_equal(porthole_client_isclosed(client), 0);
   assert_body(client, "x");
+  assert_int_equal(porthole_client_isclosed(client), 1);
   assert_int_equal(porthole_client_status(client), 200);
   assert_int_equal(porthole_client_version(client), 11);
   assert_span(porthole_client_reason(client), "Fine");

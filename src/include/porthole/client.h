@@ -237,6 +237,9 @@ uint32_t porthole_client_version(const porthole_client *client);     /* 10 or 11
 porthole_span porthole_client_reason(const porthole_client *client); /* may be empty */
 int32_t porthole_client_will_close(const porthole_client *client);   /* 1 when the connection ends with it, else 0 */
 
+/** isclosed(). @returns 1 when the response has been read to its end, or there is none; else 0 */
+int32_t porthole_client_isclosed(const porthole_client *client);
+
 /** getheader(name): the first value, without white space around it; data is NULL where there is none. */
 porthole_span porthole_client_getheader(const porthole_client *client, const char *name);
 
