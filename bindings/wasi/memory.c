@@ -8,7 +8,7 @@ enum { PAGE = 65536 };
 static uint8_t *landing;
 static size_t landing_room;
 static bool landing_open;
-static bool asked; /* this file's cabi_realloc, since wasi_land */
+static bool asked; /* wasi_land_list, since wasi_land */
 
 /* What was grown and not taken yet. Other allocators can grow the memory as well: a new piece need not follow the last. */
 static uint8_t *free_at;
@@ -72,11 +72,10 @@ void *wasi_take(size_t align, size_t size) {
 /* Weak: one of the program's or of its bindings goes before it. */
 __attribute__((weak, export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_t old_size, size_t align,
                                                                       size_t size) {
-  asked = true;
   if (old != NULL && size <= old_size) {
     return old;
   }
-  void *taken = landing_open ? take_from(&landing, &landing_room, align, size) : NULL;
+  void *taken = wasi_land_list(align, size);
   if (taken == NULL) {
     taken = wasi_take(align, size);
   }
@@ -84,6 +83,11 @@ __attribute__((weak, export_name("cabi_realloc"))) void *cabi_realloc(void *old,
     __builtin_memcpy(taken, old, old_size);
   }
   return taken;
+}
+
+void *wasi_land_list(size_t align, size_t size) {
+  asked = true;
+  return landing_open ? take_from(&landing, &landing_room, align, size) : NULL;
 }
 
 void wasi_land(void *at, size_t room) {

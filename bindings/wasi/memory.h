@@ -9,8 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The next list lands in [at, at + room), when it fits and cabi_realloc is the one of memory.c. */
+/** The next list lands in [at, at + room), when it fits and cabi_realloc is the one of memory.c, or asks wasi_land_list. */
 void wasi_land(void *at, size_t room);
+
+/**
+ * For a cabi_realloc of the program's own: where a list is to land.
+ *
+ * @returns NULL when none is to land, or it doesn't fit: then the memory is the program's
+ */
+void *wasi_land_list(size_t align, size_t size);
 
 /**
  * Ends that, and copies a list that landed elsewhere.
