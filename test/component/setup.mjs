@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// What the tests of components share: the tools, installed where they are missing, and components under two runtimes.
+
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { root } from '../../bindings/setup.mjs';
+
+const here = join(root, 'test', 'component');
+
+/** Python with the packages of requirements.txt. */
+export const python = join(root, '.cache', 'venv-component', 'bin', 'python');
+
+/**
+ * Installs what isn't Debian's, and builds porthole-client.wasm: one process at a time, as each file of tests does so.
+ *
+ * @returns {string | false} what can't be had
+ */
+export function lacking() {
+  mkdirSync(join(root, 'build'), { recursive: true });
+  const arguments_ = [join(root, 'build', 'component.lock'), process.execPath, join(here, 'install.mjs')];
+  const { error, status, stderr } = spawnSync('flock', arguments_, { encoding: 'utf8', timeout: 280000 });
+  if (error?.code === 'ENOENT') return 'apt-get install util-linux';
+  return status !== 0 && (stderr.trim() || 'the set-up took too long');
+}
+
+/** Runs a program to its end. @returns {Promise<{code: number, stdout: string, stderr: string}>} */
+export async function run(file, args, input = '') {
+  const running = promisify(execFile)(file, args, { cwd: root, timeout: 120000, maxBuffer: 1 << 25 });
+  running.child.stdin.on('error', () => {}).end(input);
+  return running.then((ended) => ({ code: 0, ...ended }), (error) => error);
+}
+
+/** Transpiles a component by jco. @returns {Promise<string>} the folder with NAME.js */
+export async function transpiled(component, name) {
+  const { tool } = await import('../../bindings/component/tools.mjs');
+  const { transpile } = await tool('@bytecodealliance/jco-transpile');
+  const folder = mkdtempSync(join(tmpdir(), 'porthole-component-'));
+  process.on('exit', () => rmSync(folder, { recursive: true }));
+  const { files } = await transpile(component, { name, outDir: folder });
+  for (const file in files) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, files[file]);
+  }
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  symlinkSync(join(here, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+/**
+ * Starts a server for a test.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {(socket: net.Socket, text: string, closings: Promise<void>[]) => unknown} answer is given what came since it was called
+ *   last, or returned other than false, and when each connection is closed
+ * @returns {Promise<{port: number, sockets: net.Socket[], texts: string[]}>} the connections, and what came on each
+ */
+export async function serve(t, answer) {
+  const sockets = [];
+  const texts = [];
+  const closings = [];
+  const server = net.createServer((socket) => {
+    let text = '';
+    sockets.push(socket.on('error', () => {}));
+    closings.push(new Promise((resolve) => socket.on('close', resolve)));
+    const index = texts.push('') - 1;
+    socket.on('data', (data) => {
+      text += data.toString('latin1');
+      texts[index] += data.toString('latin1');
+      if (text.includes('\r\n\r\n') && answer(socket, text, closings) !== false) text = '';
+    });
+  });
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { port: server.address().port, sockets, texts };
+}
