@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+//
+// Makes a component of a guest that was linked by wasm-ld, without an adapter.
+//
+//   node bindings/component/embed.mjs GUEST.core.wasm GUEST.wit WORLD GUEST.wasm
+//
+// The WIT can name porthole:http and WASI 0.2.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { componentOf } from './tools.mjs';
+
+const [core, wit, world, component] = process.argv.slice(2);
+writeFileSync(component, await componentOf(readFileSync(core), readFileSync(wit, 'utf8'), world));

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+//
+// Guests composed with porthole-client.wasm by the commands of bindings/component/README.md, under PyPI's wasmtime and under jco.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { root } from '../../bindings/setup.mjs';
+import { lacking, python, run, serve, transpiled } from './setup.mjs';
+
+const skip = lacking();
+const folder = join(root, 'build', 'component');
+const compose = join(root, 'bindings', 'component', 'compose.mjs');
+const readme = readFileSync(join(root, 'bindings', 'component', 'README.md'), 'utf8');
+const blocks = (language) => [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text]) => text);
+
+/** Guests, and what they make of an error. */
+const guests = {
+  c: ({ name, message }) => `${name}: ${message}`,
+  js: ({ kind, message }) => `${kind}: ${message}`,
+};
+
+const imports = async (file) => {
+  const { tool } = await import('../../bindings/component/tools.mjs');
+  const { componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
+  return [...(await componentWit(readFileSync(file))).matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name).sort();
+};
+
+describe('guests composed with porthole-client.wasm', { skip }, () => {
+  before(async () => {
+    const { code, stderr } = await run('bash', ['-e'], blocks('sh').join(''));
+    assert.equal(code, 0, stderr);
+  });
+
+  test('the world in the README is the guests\'', () => {
+    assert.deepEqual(blocks('wit'), [readFileSync(join(root, 'test', 'component', 'guests', 'guest.wit'), 'utf8')]);
+  });
+
+  test('a guest without imports of its own, composed, imports what the client does', async () => {
+    const composed = await imports(join(folder, 'composed-c.wasm'));
+    assert.deepEqual(composed, await imports(join(root, 'dist', 'wasi', 'porthole-client.wasm')));
+    assert.deepEqual(composed, await imports(join(folder, 'composed-js.wasm')));
+  });
+
+  const pages = {
+    '/whole': ['ok', '200 Fine\nhello', 'HTTP/1.1 200 Fine\r\nContent-Length: 5\r\n\r\nhello'],
+    '/chunked': ['ok', '404 Gr\xfc\xdfe\nhello', 'HTTP/1.1 404 Gr\xfc\xdfe\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n'],
+    '/empty': ['ok', '204 \n', 'HTTP/1.1 204 \r\n\r\n'],
+    '/large': ['ok', `200 OK\n${'x'.repeat(30000)}`, `HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n${'x'.repeat(30000)}`],
+    '/cut': [{ kind: 'incomplete-read', name: 'ERR_HTTP_INCOMPLETE_READ', message: 'the body ended early' }, null, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello'],
+    '/odd': [{ kind: 'bad-status-line', name: 'ERR_HTTP_BAD_STATUS_LINE', message: 'the status line was not understood' }, null, 'HTTPS/1.1 200 OK\r\n\r\n'],
+  };
+
+  const drivers = {
+    wasmtime: (guest) => [python, [join(root, 'test', 'component', 'get.py'), join(folder, `composed-${guest}.wasm`)]],
+    jco: async (guest) => [process.execPath, [join(root, 'test', 'component', 'get.mjs'), await transpiled(join(folder, `composed-${guest}.wasm`), 'guest')]],
+  };
+
+  for (const [guest, words] of Object.entries(guests)) {
+    for (const [runtime, driver] of Object.entries(drivers)) {
+      test(`a guest in ${guest} gets pages under ${runtime}, and is told what went wrong`, async (t) => {
+        const { port, texts } = await serve(t, (socket, text) => socket.end(pages[/^GET (\S+) /.exec(text)[1]][2], 'latin1'));
+        const calls = [...Object.keys(pages).map((path) => [`127.0.0.1:${port}`, path]), ['127.0.0.1:1', '/'], ['127.0.0.1', '/a b']];
+        const { code, stdout, stderr } = await run(...(await driver(guest)), JSON.stringify(calls));
+        assert.equal(code, 0, stderr);
+        const refused = { kind: 'os-error', name: 'ECONNREFUSED', message: 'connection refused: finish-connect: connection-refused' };
+        const url = { kind: 'invalid-url', name: 'ERR_HTTP_INVALID_URL', message: 'a URL can\'t contain control characters or spaces' };
+        const expected = Object.values(pages).map(([what, text]) => (what === 'ok' ? ['ok', text] : ['err', words(what)]));
+        assert.deepEqual(JSON.parse(stdout), [...expected, ['err', words(refused)], ['err', words(url)]]);
+        assert.equal(texts.length, Object.keys(pages).length);
+      });
+    }
+  }
+
+  test('a guest in c gets 1,000 pages within a megabyte of memory', async (t) => {
+    const { port } = await serve(t, (socket) => socket.end(pages['/whole'][2]));
+    const [command, args] = drivers.wasmtime('c');
+    const calls = Array(1000).fill([`127.0.0.1:${port}`, '/']);
+    const { code, stdout, stderr } = await run(command, [...args, String(1 << 20)], JSON.stringify(calls));
+    assert.equal(code, 0, stderr);
+    assert.deepEqual([...new Set(JSON.parse(stdout).map(String))], ['ok,200 Fine\nhello']);
+  });
+
+  describe('what can\'t be composed is named', () => {
+    const other = mkdtempSync(join(tmpdir(), 'porthole-compose-'));
+    after(() => rmSync(other, { recursive: true }));
+
+    /** Composes a component of no use with this world. @returns {Promise<string>} what is said */
+    async function refusal(world) {
+      const { tool, withPackages } = await import('../../bindings/component/tools.mjs');
+      const { componentEmbed, componentNew } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
+      const witSource = withPackages(`package porthole:other; interface types { type t = u32; f: func() -> t; } world other { ${world} }\n`);
+      const guest = join(other, 'guest.wasm');
+      writeFileSync(guest, await componentNew(await componentEmbed({ dummy: true, world: 'other', witSource }), []));
+      const { code, stdout } = await run(process.execPath, [compose, guest, join(other, 'composed.wasm')]);
+      assert.equal(code, 1);
+      return stdout;
+    }
+
+    test('a guest that doesn\'t import the client', async () => {
+      assert.match(await refusal('import wasi:cli/environment@0.2.12;'), /guest\.wasm doesn't import porthole:http\/client@0\.1\.0$/m);
+    });
+    test('a guest that imports something else', async () => {
+      assert.match(await refusal('import porthole:http/client@0.1.0; import types;'), /imports porthole:other\/types, which is neither of WASI 0\.2/);
+    });
+    test('a guest that imports a function', async () => {
+      assert.match(await refusal('import porthole:http/client@0.1.0; import f: func();'), /imports f, which is no interface/);
+    });
+    test('a call without files', async () => {
+      assert.match((await run(process.execPath, [compose])).stdout, /compose\.mjs GUEST\.wasm COMPOSED\.wasm/);
+    });
+  });
+});
