@@ -6,10 +6,12 @@ BYTES are what each memory in it can have."""
 import json
 import sys
 
-from wasmtime import Engine, Store, WasiConfig, _bindings
+from wasmtime import Config, Engine, Store, WasiConfig, _bindings
 from wasmtime.component import Component, Linker
 
-engine = Engine()
+config = Config()
+config.cranelift_opt_level = "none"  # the engines of languages in guests are large
+engine = Engine(config)
 wasi = WasiConfig()
 wasi.inherit_stderr()
 # The package has no public names for these.

@@ -20,7 +20,34 @@ const blocks = (language) => [...readme.matchAll(new RegExp(`^\`\`\`${language}\
 const guests = {
   c: ({ name, message }) => `${name}: ${message}`,
   js: ({ kind, message }) => `${kind}: ${message}`,
+  py: ({ kind, message }) => {
+    const classes = { 'incomplete-read': 'IncompleteRead', 'bad-status-line': 'BadStatusLine', 'os-error': 'ConnectionRefusedError', 'invalid-url': 'InvalidURL' };
+    return `${classes[kind]}: ${kind === 'incomplete-read' ? 'IncompleteRead(5 bytes read)' : message}`;
+  },
 };
+
+/** What the guest in Python does beyond that, and what comes of it. */
+const moreOfPython = {
+  '/urlopen': '200 OK 1\nhello',
+  '/upload': '[\'bytes\', \'text\', \'4\\r\\nfile\\r\\n0\\r\\n\\r\\n\', \'3\\r\\npie\\r\\n3\\r\\nces\\r\\n0\\r\\n\\r\\n\', \'\'] [b\'hand\\n\', b\'by\', b\' \', b\'hand\', b\'\'] True',
+  '/tunnel': 'in the tunnel',
+};
+
+/** Answers the requests of moreOfPython. @returns {boolean} was it whole? */
+function answerMore(socket, text) {
+  const [head, body] = text.split(/\r\n\r\n(.*)/s);
+  const { groups: { method, path } } = /^(?<method>\S+) (?<path>\S+) /.exec(head);
+  const length = /^Content-Length: (\d+)$/m.exec(head.replaceAll('\r', ''))?.[1] ?? 0;
+  if (/^Transfer-Encoding: chunked/m.test(head) ? !body.endsWith('0\r\n\r\n') : body.length < Number(length)) return false;
+  const bodies = { '/urlopen': 'hello', '/upload': method === 'PUT' ? 'hand\nby hand' : body, '/tunnel': 'in the tunnel' };
+  if (method === 'CONNECT') {
+    assert.match(head, /^CONNECT end\.test:80 HTTP\/1\.1\r\n(?:Host: end\.test:80|P: q)\r\n(?:Host: end\.test:80|P: q)$/);
+    socket.write('HTTP/1.1 200 OK\r\n\r\n');
+  } else {
+    socket.write(`HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: ${bodies[path].length}\r\n\r\n${bodies[path]}`);
+  }
+  return true;
+}
 
 const imports = async (file) => {
   const { tool } = await import('../../bindings/component/tools.mjs');
@@ -53,23 +80,32 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
     '/odd': [{ kind: 'bad-status-line', name: 'ERR_HTTP_BAD_STATUS_LINE', message: 'the status line was not understood' }, null, 'HTTPS/1.1 200 OK\r\n\r\n'],
   };
 
+  // Before version 22 Node knows by a flag only what the memory of Python needs.
+  const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-wasm-extended-const'] : [];
   const drivers = {
     wasmtime: (guest) => [python, [join(root, 'test', 'component', 'get.py'), join(folder, `composed-${guest}.wasm`)]],
-    jco: async (guest) => [process.execPath, [join(root, 'test', 'component', 'get.mjs'), await transpiled(join(folder, `composed-${guest}.wasm`), 'guest')]],
+    jco: async (guest) => {
+      const place = await transpiled(join(folder, `composed-${guest}.wasm`), 'guest');
+      return [process.execPath, [...flags, join(root, 'test', 'component', 'get.mjs'), place]];
+    },
   };
+  const refused = { kind: 'os-error', name: 'ECONNREFUSED', message: 'connection refused: finish-connect: connection-refused' };
+  const url = { kind: 'invalid-url', name: 'ERR_HTTP_INVALID_URL', message: 'a URL can\'t contain control characters or spaces' };
 
   for (const [guest, words] of Object.entries(guests)) {
+    const more = guest === 'py' ? moreOfPython : {};
     for (const [runtime, driver] of Object.entries(drivers)) {
       test(`a guest in ${guest} gets pages under ${runtime}, and is told what went wrong`, async (t) => {
-        const { port, texts } = await serve(t, (socket, text) => socket.end(pages[/^GET (\S+) /.exec(text)[1]][2], 'latin1'));
-        const calls = [...Object.keys(pages).map((path) => [`127.0.0.1:${port}`, path]), ['127.0.0.1:1', '/'], ['127.0.0.1', '/a b']];
+        const { port } = await serve(t, (socket, text) => {
+          const page = pages[/^\S+ (\S+) /.exec(text)[1]];
+          return page === undefined ? answerMore(socket, text) : socket.end(page[2], 'latin1');
+        });
+        const calls = [...Object.keys({ ...pages, ...more }).map((path) => [`127.0.0.1:${port}`, path]), ['127.0.0.1:1', '/'], ['127.0.0.1', '/a b']];
         const { code, stdout, stderr } = await run(...(await driver(guest)), JSON.stringify(calls));
         assert.equal(code, 0, stderr);
-        const refused = { kind: 'os-error', name: 'ECONNREFUSED', message: 'connection refused: finish-connect: connection-refused' };
-        const url = { kind: 'invalid-url', name: 'ERR_HTTP_INVALID_URL', message: 'a URL can\'t contain control characters or spaces' };
         const expected = Object.values(pages).map(([what, text]) => (what === 'ok' ? ['ok', text] : ['err', words(what)]));
-        assert.deepEqual(JSON.parse(stdout), [...expected, ['err', words(refused)], ['err', words(url)]]);
-        assert.equal(texts.length, Object.keys(pages).length);
+        expected.push(...Object.values(more).map((text) => ['ok', text]), ['err', words(refused)], ['err', words(url)]);
+        assert.deepEqual(JSON.parse(stdout), expected);
       });
     }
   }
