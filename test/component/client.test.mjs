@@ -7,9 +7,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { root } from '../../bindings/setup.mjs';
-import { lacking, python, run, serve, transpiled } from './setup.mjs';
+import { component, lacking, python, run, serve, transpiled } from './setup.mjs';
 
-const component = join(root, 'dist', 'wasi', 'porthole-client.wasm');
 const skip = lacking();
 const KIB = 1024;
 

@@ -3,9 +3,9 @@
 // Makes the calls of standard input on porthole-client.wasm, transpiled by jco:  node drive.mjs FOLDER
 //
 // The input is { steps: [{ on, call, arguments, as } …] }: `on` is the name of a resource, a connection's or, where it begins
-// with "r", a response's; `as` names the resource that comes of it. "new", "drop" and "memory" are calls too; { repeat, steps }
-// is many, { again: step } makes a call until it doesn't have to wait. Bytes are { bytes: ISO-8859-1 }, 64-bit numbers { u64 }, flags { flags }. The output are the results: errors are
-// { error: record }.
+// with "r", a response's; `as` names the resource that comes of it. "new", "drop" and "memory" are calls too, and what isn't there
+// answers "missing"; { repeat, steps } is many, { again: step } makes a call until it doesn't have to wait. Bytes are
+// { bytes: ISO-8859-1 }, 64-bit numbers { u64 }, flags { flags }. The output are the results: errors are { error: record }.
 
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -66,6 +66,7 @@ function perform({ on, call, arguments: given, as, repeat, steps, again }) {
     return 'resource';
   }
   const resource = resources.get(on);
+  if (resource === undefined) return 'missing';
   if (call === 'drop') {
     resources.delete(on);
     resource[Symbol.dispose]();

@@ -77,11 +77,13 @@ def perform(step):
     if method == "new":
         resources[on] = call("[constructor]connection", *arguments)
         return "resource"
+    if method == "memory":
+        return MEMORY_MOST  # which can't be passed
+    if on not in resources:
+        return "missing"
     if method == "drop":
         resources.pop(on).drop(store)
         return None
-    if method == "memory":
-        return MEMORY_MOST  # which can't be passed
     kind = "response" if on.startswith("r") else "connection"
     return shown(call(f"[method]{kind}.{method}", resources[on], *arguments), step.get("as"))
 

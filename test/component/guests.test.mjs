@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { root } from '../../bindings/setup.mjs';
-import { lacking, python, run, serve, transpiled } from './setup.mjs';
+import { component, lacking, python, run, serve, transpiled } from './setup.mjs';
 
 const skip = lacking();
 const folder = join(root, 'build', 'component');
@@ -67,7 +67,7 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
 
   test('a guest without imports of its own, composed, imports what the client does', async () => {
     const composed = await imports(join(folder, 'composed-c.wasm'));
-    assert.deepEqual(composed, await imports(join(root, 'dist', 'wasi', 'porthole-client.wasm')));
+    assert.deepEqual(composed, await imports(component));
     assert.deepEqual(composed, await imports(join(folder, 'composed-js.wasm')));
   });
 

@@ -12,6 +12,9 @@ import { root } from '../../bindings/setup.mjs';
 
 const here = join(root, 'test', 'component');
 
+/** The component that is tested. */
+export const component = join(root, 'dist', 'wasi', 'porthole-client.wasm');
+
 /** Python with the packages of requirements.txt. */
 export const python = join(root, '.cache', 'venv-component', 'bin', 'python');
 
