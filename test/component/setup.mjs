@@ -33,7 +33,7 @@ export function lacking() {
 
 /** Runs a program to its end. @returns {Promise<{code: number, stdout: string, stderr: string}>} */
 export async function run(file, args, input = '') {
-  const running = promisify(execFile)(file, args, { cwd: root, timeout: 120000, maxBuffer: 1 << 25 });
+  const running = promisify(execFile)(file, args, { cwd: root, timeout: 240000, maxBuffer: 1 << 25 });
   running.child.stdin.on('error', () => {}).end(input);
   return running.then((ended) => ({ code: 0, ...ended }), (error) => error);
 }
