@@ -101,8 +101,15 @@ function newest(name, file) {
   return found;
 }
 
+/** Reads a component: the layer in its head is 1, that of a core module 0. */
+function read(file) {
+  const bytes = readFileSync(file);
+  if (bytes.toString('latin1', 0, 4) !== '\0asm' || bytes.readUInt16LE(6) !== 1) throw new Error(`${file} is no component`);
+  return bytes;
+}
+
 async function compose(guestFile, clientFile) {
-  const [guest, client] = [guestFile, clientFile].map((file) => readFileSync(file));
+  const [guest, client] = [guestFile, clientFile].map(read);
   const guestImports = importsOf(guest, guestFile);
   if (!guestImports.includes(CLIENT)) throw new Error(`${guestFile} doesn't import ${CLIENT}`);
   const wasi = [...guestImports.filter((name) => name !== CLIENT), ...importsOf(client, clientFile)];

@@ -119,32 +119,61 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
     assert.deepEqual([...new Set(JSON.parse(stdout).map(String))], ['ok,200 Fine\nhello']);
   });
 
-  describe('what can\'t be composed is named', () => {
+  describe('compose.mjs', () => {
     const other = mkdtempSync(join(tmpdir(), 'porthole-compose-'));
+    const composed = join(other, 'composed.wasm');
     after(() => rmSync(other, { recursive: true }));
 
-    /** Composes a component of no use with this world. @returns {Promise<string>} what is said */
-    async function refusal(world) {
+    /** Composes a component of no use with this world. */
+    async function composeOf(world) {
       const { tool, withPackages } = await import('../../bindings/component/tools.mjs');
       const { componentEmbed, componentNew } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
       const witSource = withPackages(`package porthole:other; interface types { type t = u32; f: func() -> t; } world other { ${world} }\n`);
       const guest = join(other, 'guest.wasm');
       writeFileSync(guest, await componentNew(await componentEmbed({ dummy: true, world: 'other', witSource }), []));
-      const { code, stdout } = await run(process.execPath, [compose, guest, join(other, 'composed.wasm')]);
+      return run(process.execPath, [compose, guest, composed]);
+    }
+
+    test('it takes guests that import of WASI too, and export interfaces and functions', async () => {
+      const { code, stdout } = await composeOf(`
+        import porthole:http/client@0.1.0; import wasi:io/streams@0.2.12; import wasi:cli/stdout@0.2.12; import wasi:filesystem/preopens@0.2.12;
+        export f: func(a: string) -> list<u8>; export wasi:cli/run@0.2.12; export g: func(); export types;
+      `);
+      assert.equal(code, 0, stdout);
+      const { tool } = await import('../../bindings/component/tools.mjs');
+      const { componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
+      const wit = await componentWit(readFileSync(composed));
+      const exported = [...wit.matchAll(/^ {2}export (\S+?);?(?:: func.*)?$/gm)].map(([, name]) => name);
+      assert.deepEqual(exported.sort(), ['f', 'g', 'porthole:other/types', 'wasi:cli/run@0.2.12']);
+      const imported = await imports(composed);
+      const wanted = [...(await imports(component)), 'wasi:cli/stdout@0.2.12', 'wasi:filesystem/preopens@0.2.12', 'wasi:filesystem/types@0.2.12'];
+      assert.deepEqual(imported.filter((name) => wanted.includes(name)), wanted.sort());
+      const program = 'import sys; from wasmtime import Engine, component; component.Component.from_file(Engine(), sys.argv[1])';
+      const loaded = await run(python, ['-c', program, composed]);
+      assert.equal(loaded.code, 0, loaded.stderr);
+    });
+
+    /** @returns {Promise<string>} what is said where that can't be done */
+    async function refusal(world) {
+      const { code, stdout } = await composeOf(world);
       assert.equal(code, 1);
       return stdout;
     }
 
-    test('a guest that doesn\'t import the client', async () => {
+    test('it names what a guest doesn\'t import', async () => {
       assert.match(await refusal('import wasi:cli/environment@0.2.12;'), /guest\.wasm doesn't import porthole:http\/client@0\.1\.0$/m);
     });
-    test('a guest that imports something else', async () => {
+    test('it names what nobody could give a guest', async () => {
       assert.match(await refusal('import porthole:http/client@0.1.0; import types;'), /imports porthole:other\/types, which is neither of WASI 0\.2/);
     });
-    test('a guest that imports a function', async () => {
+    test('it names an import that is a function', async () => {
       assert.match(await refusal('import porthole:http/client@0.1.0; import f: func();'), /imports f, which is no interface/);
     });
-    test('a call without files', async () => {
+    test('it names a file that is no component', async () => {
+      const core = join(folder, 'guest.core.wasm');
+      assert.match((await run(process.execPath, [compose, core, composed])).stdout, /guest\.core\.wasm is no component$/m);
+    });
+    test('it says how it is called', async () => {
       assert.match((await run(process.execPath, [compose])).stdout, /compose\.mjs GUEST\.wasm COMPOSED\.wasm/);
     });
   });
