@@ -19,8 +19,13 @@ function library() {
   runQuietly('cmake', ['--install', join(root, 'build', 'wasi'), '--prefix', dist]);
 }
 
+/** porthole-client.wasm, the client as a component. */
+function clientComponent() {
+  runQuietly(process.execPath, [join(root, 'bindings', 'component', 'build.mjs')]);
+}
+
 /** What dist/wasi/ is made of: each puts its files there. */
-const ARTEFACTS = [library, () => makeCommand('porthole-cli', dist), () => makeCommand('porthole-cli-tls', dist)];
+const ARTEFACTS = [library, () => makeCommand('porthole-cli', dist), () => makeCommand('porthole-cli-tls', dist), clientComponent];
 
 /** All files below a folder, with their sizes. */
 function filesOf(folder) {
