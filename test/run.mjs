@@ -20,7 +20,7 @@ const NEEDS = [
   { file: '/usr/include/cmocka.h', package: 'libcmocka-dev', use: 'the C tests' },
   { command: 'clang', package: 'clang', use: 'test/hosts and test/fuzz' },
   { runtime: 'libclang_rt.fuzzer', package: 'libclang-rt-dev', use: 'test/fuzz' },
-  { command: 'wasm-ld', package: 'lld', use: 'test/hosts' },
+  { command: 'wasm-ld', package: 'lld', use: 'test/hosts and test/kit' },
   { command: 'llvm-ar', package: 'llvm', use: 'test/hosts' },
   { file: '/usr/lib/wasm32-wasi/libc.a', package: 'wasi-libc', use: 'test/wasi' },
   { command: 'c++', package: 'g++', use: 'test/hosts' },
