@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+//
+// The host of demo/hosts/go, built.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../../bindings/setup.mjs';
+
+const folder = join(root, 'demo', 'hosts', 'go');
+const program = join(root, 'build', 'hosts', 'go-host');
+
+/** The command that runs a guest, and that explains URLs. */
+export const GO_HOST = [program];
+
+/** Builds it: its modules come through GOPROXY. @returns {string | false} what is missing, else false */
+export function noGo() {
+  const [, wanted] = /^go (\d+\.\d+)/m.exec(readFileSync(join(folder, 'go.mod'), 'utf8'));
+  if (spawnSync('go', ['version']).status !== 0) return `Go ${wanted} or later is not installed`;
+  mkdirSync(join(root, 'build', 'hosts'), { recursive: true });
+  const { status, stderr } = spawnSync('go', ['build', '-o', program, '.'], { cwd: folder, encoding: 'utf8' });
+  return status !== 0 && `demo/hosts/go can't be built: ${stderr}`;
+}
