@@ -19,7 +19,6 @@
 enum {
   GUEST_MORE = -1,               /* of guest_run: print the output and call again */
   GUEST_ARGUMENTS_SIZE = 8192,   /* bytes of all arguments */
-  GUEST_ARGUMENTS_MOST = 512,    /* how many of them */
   GUEST_OUTPUT_SIZE = 16384 + 64 /* bytes of output between two calls; what is more is lost */
 };
 

@@ -9,8 +9,8 @@
 // with 0 when every test has passed.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from '../../bindings/setup.mjs';
 import { certificates } from '../support/certificates.mjs';
@@ -39,17 +39,24 @@ export function start([program, ...args], { timeout = KIT_MS, onStart = () => {}
   });
 }
 
-/** Puts what they stand for in the place of words in braces. */
-function fillIn(command, words) {
-  return command.map((word) => words[word] ?? word);
-}
+let files = 0;
 
-/** Writes rules for a guest. @returns the path of the file */
-function writeRules(name, rules) {
-  const path = join(root, 'build', 'kit', name);
-  mkdirSync(join(root, 'build', 'kit'), { recursive: true });
+/**
+ * Runs a guest under a host.
+ *
+ * @param {string[]} command with {guest}, {ca} and {rules} where the host wants them
+ * @param {{ guest: string, rules?: object, ca?: string, args?: string[], onStart?: (child: import('node:child_process').ChildProcess) => void }} what
+ */
+export async function runGuest(command, { guest, rules = RULES, ca = certificates().ca, args = [], onStart }) {
+  const path = join(root, 'build', 'kit', `rules-${process.pid}-${++files}.json`);
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, JSON.stringify(rules));
-  return path;
+  const words = { '{guest}': guest, '{ca}': ca, '{rules}': path };
+  try {
+    return await start([...command.map((word) => words[word] ?? word), ...args], { onStart });
+  } finally {
+    rmSync(path);
+  }
 }
 
 /**
@@ -61,12 +68,12 @@ function writeRules(name, rules) {
  *   came to where none may
  */
 export async function runKit(command, { guest, tls = true, policy = true } = {}) {
-  const { ca, good, selfSigned } = certificates();
+  const { good, selfSigned } = certificates();
   const servers = await startServers(tls ? { good, bad: selfSigned } : {});
-  const words = { '{guest}': guest ?? buildGuest('kit.wasm', KIT), '{ca}': ca, '{rules}': writeRules('rules.json', RULES) };
   const endpoints = Object.entries(servers.endpoints).filter(([name]) => policy || name !== 'denied');
+  const args = endpoints.map(([name, at]) => `${name}=${at}`);
   try {
-    const ended = await start([...fillIn(command, words), ...endpoints.map(([name, at]) => `${name}=${at}`)]);
+    const ended = await runGuest(command, { guest: guest ?? buildGuest('kit.wasm', KIT), args });
     return { ...ended, denied: servers.denied() };
   } finally {
     servers.close();
@@ -82,7 +89,6 @@ export async function runKit(command, { guest, tls = true, policy = true } = {})
  *   what the host has open, and its memory, after each tenth of the attempts
  */
 export async function runStorm(command, attempts, { guest } = {}) {
-  const { ca } = certificates();
   const marks = [];
   let pid;
   const measure = () => {
@@ -90,11 +96,12 @@ export async function runStorm(command, attempts, { guest } = {}) {
     marks.push({ descriptors: readdirSync(`/proc/${pid}/fd`).length, kilobytes: Number(kilobytes) });
   };
   const servers = await startServers({ onMark: measure });
-  const rules = writeRules('storm.json', { ...RULES, limits: { total_connections: attempts, lookups: attempts } });
-  const words = { '{guest}': guest ?? buildGuest('storm.wasm', STORM), '{ca}': ca, '{rules}': rules };
-  const args = [...fillIn(command, words), `plain=${servers.endpoints.plain}`, `attempts=${attempts}`];
+  const rules = { ...RULES, limits: { total_connections: attempts, lookups: attempts } };
+  const args = [`plain=${servers.endpoints.plain}`, `attempts=${attempts}`];
+  const onStart = (child) => (pid = child.pid);
   try {
-    return { ...(await start(args, { onStart: (child) => (pid = child.pid) })), marks };
+    const ended = await runGuest(command, { guest: guest ?? buildGuest('storm.wasm', STORM), rules, args, onStart });
+    return { ...ended, marks };
   } finally {
     servers.close();
   }

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../bindings/setup.mjs';
+import { alone } from './alone.mjs';
 
 const folder = join(root, 'demo', 'hosts', 'go');
 const program = join(root, 'build', 'hosts', 'go-host');
@@ -18,6 +19,7 @@ export function noGo() {
   const [, wanted] = /^go (\d+\.\d+)/m.exec(readFileSync(join(folder, 'go.mod'), 'utf8'));
   if (spawnSync('go', ['version']).status !== 0) return `Go ${wanted} or later is not installed`;
   mkdirSync(join(root, 'build', 'hosts'), { recursive: true });
-  const { status, stderr } = spawnSync('go', ['build', '-o', program, '.'], { cwd: folder, encoding: 'utf8' });
+  const build = () => spawnSync('go', ['build', '-o', program, '.'], { cwd: folder, encoding: 'utf8' });
+  const { status, stderr } = alone('go', build);
   return status !== 0 && `demo/hosts/go can't be built: ${stderr}`;
 }

@@ -268,15 +268,15 @@ func (policy *Policy) byHost(host string, literal netip.Addr, scheme string, por
 		}
 		return one.names(host)
 	}
+	why := ""
+	if literal.IsValid() {
+		host, why = literal.String(), specialName(literal)
+	}
 	where := scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port))
 	for _, one := range policy.deny {
 		if one.covers(scheme, port) && (one.host == "*" || matches(one)) {
 			return "", denied(where + " is denied by " + one.text)
 		}
-	}
-	why := ""
-	if literal.IsValid() {
-		why = specialName(literal)
 	}
 	for _, one := range policy.allow {
 		if one.covers(scheme, port) && (matches(one) || (literal.IsValid() && one.host == "*" && why == "")) {
