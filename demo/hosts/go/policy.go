@@ -70,8 +70,9 @@ type verdict struct {
 var specialJSON []byte
 
 type specialBlock struct {
-	block netip.Prefix
-	name  string
+	block  netip.Prefix
+	name   string
+	global bool // after all
 }
 
 var (
@@ -84,25 +85,33 @@ var (
 )
 
 func readSpecial() []specialBlock {
-	var file struct{ Blocks [][2]string }
+	var file struct{ Blocks [][3]any }
 	if err := json.Unmarshal(specialJSON, &file); err != nil {
 		panic(err)
 	}
 	var list []specialBlock
 	for _, entry := range file.Blocks {
-		list = append(list, specialBlock{netip.MustParsePrefix(entry[0]), entry[1]})
+		list = append(list, specialBlock{netip.MustParsePrefix(entry[0].(string)), entry[1].(string), entry[2].(bool)})
 	}
+	slices.SortStableFunc(list, func(one, other specialBlock) int { return other.block.Bits() - one.block.Bits() })
 	return list
 }
 
-// specialName tells why an address is not one of the public internet; it is empty for one that is.
+// specialName tells why an address is not one of the public internet; it is empty for one that is. The longest block that
+// holds it decides, and IPv6 outside of every block is nobody's.
 func specialName(address netip.Addr) string {
 	for _, entry := range special {
 		if entry.block.Contains(address) {
+			if entry.global {
+				return ""
+			}
 			return entry.name
 		}
 	}
-	return ""
+	if address.Is4() {
+		return ""
+	}
+	return "not given out"
 }
 
 func lastLabel(host string) string { return host[strings.LastIndex(host, ".")+1:] }

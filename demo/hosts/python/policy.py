@@ -14,10 +14,12 @@ import threading
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+# Blocks, their names, and whether they are global after all: the longest that holds an address comes first.
 SPECIAL = [
-    (ipaddress.ip_network(block), name)
-    for block, name in json.loads(pathlib.Path(__file__).with_name("special.json").read_text())["blocks"]
+    (ipaddress.ip_network(block), name, is_global)
+    for block, name, is_global in json.loads(pathlib.Path(__file__).with_name("special.json").read_text())["blocks"]
 ]
+SPECIAL.sort(key=lambda entry: -entry[0].prefixlen)
 PORTS = {"http": 80, "https": 443}
 NAME = re.compile(r"(?=.{1,253}\.?$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*\.?")
 NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
@@ -44,7 +46,11 @@ class NoAddress(Exception):
 
 def special(address):
     """Why an address is not one of the public internet, or None."""
-    return next((name for block, name in SPECIAL if address in block), None)
+    name, is_global = next(
+        ((name, is_global) for block, name, is_global in SPECIAL if address in block),
+        ("not given out", address.version == 4),
+    )
+    return None if is_global else name
 
 
 def at(host, port):
