@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { aptInstall, has, isRoot, npmInstall, root, run, runQuietly, say } from '../bindings/setup.mjs';
+import { rustForGuests } from './support/rust.mjs';
 
 /** What tests need beside Node: a command, a file …, the Debian package that brings it, and what is tested with it. */
 const NEEDS = [
@@ -23,6 +24,9 @@ const NEEDS = [
   { command: 'wasm-ld', package: 'lld', use: 'test/hosts and test/kit' },
   { command: 'llvm-ar', package: 'llvm', use: 'test/hosts' },
   { file: '/usr/lib/wasm32-wasi/libc.a', package: 'wasi-libc', use: 'test/wasi' },
+  { command: 'wasm-opt', package: 'binaryen', use: 'test/hosts' },
+  { rust: true, package: 'cargo', use: 'test/hosts' },
+  { rust: true, package: 'libstd-rust-dev-wasm32', use: 'test/hosts' },
   { command: 'c++', package: 'g++', use: 'test/hosts' },
   { command: 'python3', package: 'python3', use: 'test/hosts and test/parity' },
   { python: 'ensurepip', package: 'python3-venv', use: 'test/hosts' },
@@ -44,7 +48,8 @@ function clangHas(library) {
   return existsSync(folder) && readdirSync(folder).some((file) => file.startsWith(library));
 }
 
-function isMissing({ command, file, runtime, python }) {
+function isMissing({ command, file, runtime, python, rust }) {
+  if (rust !== undefined) return rustForGuests() === null;
   if (command !== undefined) return !has(command) && !existsSync(`/usr/sbin/${command}`);
   if (file !== undefined) return !existsSync(file);
   if (runtime !== undefined) return !clangHas(runtime);
