@@ -96,7 +96,8 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
  * @param name        the name to verify and to send as SNI (none is sent for an address); after PORTHOLE_OPEN_TLS the one that
  *                    was opened, any other is PORTHOLE_HOST_OTHER
  * @param name_length bytes of it, 1 to 255
- * @param flags       PORTHOLE_TLS_*: they can ask for ALPN, never for weaker checks than the host's
+ * @param flags       PORTHOLE_TLS_*: they can ask for ALPN, which is not asked for otherwise, never for weaker checks than the
+ *                    host's. PORTHOLE_HOST_UNSUPPORTED for flags that the host doesn't know
  * @param timeout_ms  for the handshake
  * @returns 0; PORTHOLE_WANT_READ while the handshake goes on: then nothing else is called but this, with the same arguments,
  *          porthole_host_wait and porthole_host_close; PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY, _TIMED_OUT, _DENIED,
@@ -158,8 +159,9 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
 /**
  * Waits until one of several connections is ready. A host that can't wait answers at once with what is ready now.
  *
- * @param list       pairs of a handle and its interest: PORTHOLE_READABLE, PORTHOLE_WRITABLE or both. The interest is
- *                   overwritten by those of its bits that are ready, 0 for none; below zero as a result leaves all as it is
+ * @param list       pairs of a handle and its interest: PORTHOLE_READABLE, PORTHOLE_WRITABLE or both, and PORTHOLE_HOST_OTHER for
+ *                   anything else. The interest is overwritten by those of its bits that are ready, 0 for none; below zero as a
+ *                   result leaves all as it is
  * @param count      how many pairs; 0 waits for the time alone (list is not looked at)
  * @param timeout_ms how long to wait; 0 only looks
  * @returns how many pairs are ready, 0 when the time is up; PORTHOLE_HOST_BAD_HANDLE when any handle is, _UNSUPPORTED for more
