@@ -3,13 +3,23 @@
 // Builds guests: as WebAssembly by clang and lld, or natively with a host to link.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from '../../bindings/setup.mjs';
 
 const at = (...path) => join(root, ...path);
 const guests = at('demo', 'guests');
 const includes = [`-I${at('src', 'include')}`, `-I${guests}`];
+
+/** Makes a file in build/kit by a command, at once: others may be running what was there. @returns {string} its path */
+function make(name, command, args) {
+  const output = at('build', 'kit', name);
+  const draft = `${output}.${process.pid}`;
+  mkdirSync(dirname(output), { recursive: true });
+  run(command, [...args, '-o', draft]);
+  renameSync(draft, output);
+  return output;
+}
 
 function run(command, args) {
   const { error, status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
@@ -36,13 +46,10 @@ export const noClang = ['clang', 'wasm-ld'].some((command) => spawnSync(command,
  * @returns {string} the path of the module
  */
 export function buildGuest(name, sources) {
-  const output = at('build', 'kit', name);
-  mkdirSync(dirname(output), { recursive: true });
-  run('clang', [
+  return make(name, 'clang', [
     ...['--target=wasm32', '-std=c11', '-ffreestanding', '-nostdlib', '-Oz', '-mbulk-memory', ...includes, ...sources],
-    ...[join(guests, 'guest.c'), '-Wl,--no-entry', '-Wl,--strip-debug', '-Wl,-z,stack-size=65536', '-o', output],
+    ...[join(guests, 'guest.c'), '-Wl,--no-entry', '-Wl,--strip-debug', '-Wl,-z,stack-size=65536'],
   ]);
-  return output;
 }
 
 /**
@@ -53,11 +60,8 @@ export function buildGuest(name, sources) {
  * @returns {string} the path of the program
  */
 export function buildNative(name, sources) {
-  const output = at('build', 'kit', name);
-  mkdirSync(dirname(output), { recursive: true });
-  run('cc', [
+  return make(name, 'cc', [
     ...['-std=c11', '-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', ...includes, ...sources],
-    ...[join(guests, 'guest.c'), at('test', 'kit', 'native.c'), at('bindings', 'posix', 'host.c'), '-o', output],
+    ...[join(guests, 'guest.c'), at('test', 'kit', 'native.c'), at('bindings', 'posix', 'host.c')],
   ]);
-  return output;
 }
