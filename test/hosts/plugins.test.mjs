@@ -98,8 +98,8 @@ describe('guests', { skip }, () => {
   });
 });
 
-const npm = ['ci', '--prefix', join(root, 'demo', 'hosts', 'extism'), '--no-audit', '--no-fund', '--loglevel=error'];
-const noExtism = spawnSync('npm', npm).status !== 0 && 'the packages of demo/hosts/extism can\'t be installed';
+const npm = ['ci', '--prefix', join(root, 'test', 'hosts'), '--no-audit', '--no-fund', '--loglevel=error'];
+const noExtism = spawnSync('npm', npm).status !== 0 && 'the packages of test/hosts can\'t be installed';
 
 describe("Extism's JavaScript host", { skip: skip || noExtism }, () => {
   const answer = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
@@ -142,7 +142,7 @@ describe("Extism's JavaScript host", { skip: skip || noExtism }, () => {
 
   before(async () => {
     for (const block of [library, inC]) await run('bash', ['-ec', block], { cwd: root });
-    const path = join(root, 'demo', 'hosts', 'extism', 'node_modules', '@extism', 'extism', 'dist', 'esm', 'mod.js');
+    const path = join(root, 'test', 'hosts', 'node_modules', '@extism', 'extism', 'dist', 'esm', 'mod.js');
     ({ default: createPlugin } = await import(pathToFileURL(path)));
   });
 
