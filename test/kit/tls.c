@@ -4,7 +4,7 @@
  */
 #include "kit.h"
 
-enum { BLOCK = 16384, MUCH = 300000 };
+enum { BLOCK = 16384, MUCH = 300000, ROUNDS = 50 };
 
 static uint8_t back[BLOCK];
 
@@ -38,7 +38,6 @@ static void starts_later(void) {
   int32_t handle = dial(&given.tls, 0);
   EQUAL(start(handle, &given.tls, 0, LONG), 0);
   HOLDS(tells(handle, PORTHOLE_INFO_TLS, "TLSv1.3"));
-  HOLDS(tells(handle, PORTHOLE_INFO_ALPN, ""));
   ask(handle, &given.tls, "/end/5");
   EQUAL(receive_all(handle, back, BLOCK), 5);
   HOLDS(is_pattern(back, 5, 0));
@@ -47,7 +46,7 @@ static void starts_later(void) {
 static void starts_in_no_time(void) {
   int32_t handle = dial(&given.tls, PORTHOLE_OPEN_TLS);
   int32_t result = PORTHOLE_WANT_READ;
-  for (int i = 0; i < 1000 && result == PORTHOLE_WANT_READ; i++) {
+  for (int i = 0; i < ROUNDS && result == PORTHOLE_WANT_READ; i++) { /* wait does wait */
     result = start(handle, &given.tls, PORTHOLE_TLS_ALPN_HTTP1, 0);
     if (result == PORTHOLE_WANT_READ) {
       EQUAL(porthole_host_wait((int32_t[]){handle, PORTHOLE_READABLE}, 1, LONG), 1);
@@ -167,7 +166,7 @@ static void sends_to_who_reads_nothing(void) {
 
 const test tests_of_tls[] = {
     {"start_tls after OPEN_TLS speaks TLS 1.3 with ALPN", starts_at_once},
-    {"start_tls on a connection that was opened in clear, without ALPN", starts_later},
+    {"start_tls on a connection that was opened in clear", starts_later},
     {"start_tls in no time is WANT_READ until the handshake is done", starts_in_no_time},
     {"start_tls with a peer that says nothing is TIMED_OUT", starts_in_vain},
     {"start_tls with a peer that has no TLS is TLS_HANDSHAKE, and the host says why", starts_with_who_has_no_tls},

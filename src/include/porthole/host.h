@@ -96,8 +96,8 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
  * @param name        the name to verify and to send as SNI (none is sent for an address); after PORTHOLE_OPEN_TLS the one that
  *                    was opened, any other is PORTHOLE_HOST_OTHER
  * @param name_length bytes of it, 1 to 255
- * @param flags       PORTHOLE_TLS_*: they can ask for ALPN, which is not asked for otherwise, never for weaker checks than the
- *                    host's. PORTHOLE_HOST_UNSUPPORTED for flags that the host doesn't know
+ * @param flags       PORTHOLE_TLS_*: they can ask for ALPN, never for weaker checks than the host's. PORTHOLE_HOST_UNSUPPORTED
+ *                    for flags that the host doesn't know
  * @param timeout_ms  for the handshake
  * @returns 0; PORTHOLE_WANT_READ while the handshake goes on: then nothing else is called but this, with the same arguments,
  *          porthole_host_wait and porthole_host_close; PORTHOLE_HOST_TLS_HANDSHAKE, _TLS_VERIFY, _TIMED_OUT, _DENIED,
