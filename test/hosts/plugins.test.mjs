@@ -20,6 +20,7 @@ import { GO_HOST } from '../support/go.mjs';
 import { rustForGuests } from '../support/rust.mjs';
 
 const run = promisify(execFile);
+// Bash takes the pipe for a network, and would read ~/.bashrc, which may put another toolchain first: hence --norc.
 const MOST = 24 * 1024;
 const PAGE = 'A line of some length, and another one.\n'.repeat(5000);
 const readme = readFileSync(join(root, 'demo', 'guests', 'README.md'), 'utf8');
@@ -40,8 +41,8 @@ describe('guests', { skip }, () => {
   let securePort;
 
   before(async () => {
-    for (const block of [library, inC]) await run('bash', ['-ec', block], { cwd: root });
-    await run('bash', ['-ec', inRust], { cwd: root, env: rust });
+    for (const block of [library, inC]) await run('bash', ['--norc', '-ec', block], { cwd: root });
+    await run('bash', ['--norc', '-ec', inRust], { cwd: root, env: rust });
     const { good } = certificates();
     const answer = (request, response) => response.end(request.url === '/page' ? PAGE : `${request.method} ${request.url}\n`);
     const options = { cert: readFileSync(good.cert), key: readFileSync(good.key), minVersion: 'TLSv1.3' };
@@ -94,7 +95,7 @@ describe('guests', { skip }, () => {
     writeFileSync(rules, JSON.stringify({ allow: ['127.0.0.1/32:*'] }));
     assert.ok(use.startsWith('build/hosts/go-host ') && GO_HOST[0] === at('hosts', 'go-host'));
     const line = use.replace('rules.json', rules).replace('https://api.example.com/', `http://127.0.0.1:${port}/`);
-    assert.equal((await run('bash', ['-ec', line], { cwd: root })).stdout, '200 OK\nGET /\n');
+    assert.equal((await run('bash', ['--norc', '-ec', line], { cwd: root })).stdout, '200 OK\nGET /\n');
   });
 });
 
@@ -141,7 +142,7 @@ describe("Extism's JavaScript host", { skip: skip || noExtism }, () => {
   let createPlugin;
 
   before(async () => {
-    for (const block of [library, inC]) await run('bash', ['-ec', block], { cwd: root });
+    for (const block of [library, inC]) await run('bash', ['--norc', '-ec', block], { cwd: root });
     const path = join(root, 'test', 'hosts', 'node_modules', '@extism', 'extism', 'dist', 'esm', 'mod.js');
     ({ default: createPlugin } = await import(pathToFileURL(path)));
   });
