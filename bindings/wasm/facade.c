@@ -32,6 +32,8 @@ int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host
 int32_t porthole_flat_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags);
 int32_t porthole_flat_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
 int32_t porthole_flat_params_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
+int32_t porthole_flat_check_head(const uint8_t *head, size_t head_length, const uint8_t *host, size_t host_length,
+                                 uint32_t port, uint32_t secure, uint32_t *table, size_t capacity);
 
 static porthole_span span(const uint8_t *data, size_t length) { return (porthole_span){data, length}; }
 
@@ -129,4 +131,10 @@ int32_t porthole_flat_fields_list(const uint8_t *text, size_t length, uint32_t *
 /** porthole_params_list */
 int32_t porthole_flat_params_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity) {
   return porthole_params_list(span(text, length), table, capacity);
+}
+
+/** porthole_check_head */
+int32_t porthole_flat_check_head(const uint8_t *head, size_t head_length, const uint8_t *host, size_t host_length,
+                                 uint32_t port, uint32_t secure, uint32_t *table, size_t capacity) {
+  return porthole_check_head(span(head, head_length), span(host, host_length), port, secure, table, capacity);
 }

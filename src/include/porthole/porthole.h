@@ -578,6 +578,10 @@ int32_t porthole_fields_at(porthole_span text, uint32_t index, porthole_field *f
  */
 int32_t porthole_params_list(porthole_span text, uint32_t *table, size_t capacity);
 
+/* ---- requests of others ---- */
+
+#include "vet.h"
+
 /* ---- the same with a host (host.h): level 1 ---- */
 
 #include "io.h"
