@@ -96,8 +96,8 @@ class Attempt {
   }
 }
 
-/** All addresses of a name. @returns {Promise<Array<{address: string, family: number}>>} */
-function lookUp(host, lookup) {
+/** All addresses of a name. @param {string} host @param {Function} lookup as in net.connect @returns {Promise<Array<{address: string, family: number}>>} */
+export function lookUp(host, lookup) {
   return new Promise((resolve, reject) => {
     const done = (error, found, family) => {
       if (error) {

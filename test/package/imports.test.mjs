@@ -19,6 +19,7 @@ const LAYERS = [
   ['js/engine/'],
   ['js/watch/'],
   ['js/errors.js', 'js/refusal.js'],
+  ['bindings/blocking/'],
   ['bindings/wasm/', 'bindings/node/', 'bindings/wasi/'],
   ['bindings/generated/'],
 ];

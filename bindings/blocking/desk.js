@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: MIT
+//
+// The side that has the sockets and never blocks: it opens what a caller asks for, as its keeper allows, and moves bytes
+// between sockets and rings. The kernel reads straight into a ring; nothing is polled.
+
+import { Buffer } from 'node:buffer';
+import net from 'node:net';
+import {
+  INFO_ALPN,
+  INFO_ERROR,
+  INFO_LOCAL,
+  INFO_PEER,
+  INFO_TLS,
+  OPEN_TLS,
+  TLS_ALPN_HTTP1,
+} from '../generated/abi.js';
+import { HOST_CLOSED, HOST_OTHER, WANT_READ } from '../generated/errors.js';
+import { hostCode } from '../node/transport.js';
+import {
+  BELL,
+  ENDED,
+  FAILURE,
+  HANDSHAKE,
+  HEAD_AT,
+  HEAD_LENGTH,
+  IN_PUT,
+  IN_TAKEN,
+  Line,
+  NEWS,
+  OPEN,
+  OUT_PUT,
+  OUT_TAKEN,
+  PHASE,
+  POSTED,
+  RELEASED,
+  RIGHTS,
+  ROOM,
+  SECRETS,
+  SECURED,
+  STALLED,
+  WANTS,
+} from './line.js';
+
+/** Bytes that a socket is given at once: more would sit in its queue, out of the ring, and be no faster. */
+const WRITE_MOST = 256 * 1024;
+/** Bytes that one read can bring. */
+const READ_MOST = 256 * 1024;
+
+/**
+ * Who decides for a caller, and counts.
+ *
+ * @typedef {object} Keeper
+ * @property {(request: {host: string, port: number, flags: number}, cancellable: (cancel: (error: Error) => void) => void) =>
+ *   Promise<Opened>} open rejects with the error of what can't be, or may not be
+ * @property {(opened: Opened) => Error | null} startTls asked before TLS is spoken where it wasn't begun with
+ * @property {(opened: Opened, head: Buffer) => Buffer} fill puts secrets into a head @throws what may not be
+ * @property {(opened: Opened, length: number) => number} received told of bytes that came @returns how many of them may be
+ *   given to the caller
+ * @property {(opened: Opened) => Error} overdraft what the connection fails with when those are fewer
+ * @property {(opened: Opened | null, event: object) => void} told of what the caller's side has decided
+ * @property {(opened: Opened) => void} closed
+ */
+
+/**
+ * @typedef {object} Opened
+ * @property {import('../node/transport.js').Transport} transport
+ * @property {string} name that was asked for
+ * @property {number} rights MAY_CLEAR
+ * @property {number} secrets a bit for each that may be sent, over TLS
+ */
+
+/** An address and a port, as a URL has them. */
+function endOf(address, port) {
+  if (address === undefined) return '';
+  return net.isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** One connection on this side. */
+class Berth {
+  #desk;
+  #line;
+  /** @type {Opened | null} */
+  #opened = null;
+  #cancel = null;
+  #closed = false;
+
+  /** @param {Desk} desk @param {Line} line */
+  constructor(desk, line) {
+    this.#desk = desk;
+    this.#line = line;
+  }
+
+  get opened() {
+    return this.#opened;
+  }
+
+  async open(request) {
+    let opened;
+    try {
+      opened = await this.#desk.keeper.open(request, (cancel) => {
+        this.#cancel = cancel;
+      });
+    } catch (error) {
+      this.#fail(hostCode(error), error.message);
+      if (this.#closed) this.#release();
+      return;
+    }
+    this.#opened = opened;
+    if (this.#closed) this.#destroy();
+    else this.#adopt(request);
+  }
+
+  #adopt({ flags }) {
+    const { transport, rights, secrets } = this.#opened;
+    const line = this.#line;
+    transport.rest(true);
+    transport.expectAnswer();
+    if (transport.socket.unref) transport.socket.unref(); // that of a tunnel was somebody else's before
+    transport.onreadable = () => this.#look();
+    transport.ondrain = () => this.drain();
+    transport.offer = () => line.roomIn(READ_MOST);
+    transport.onpassed = (length) => this.#passed(length);
+    line.setText(INFO_PEER, endOf(transport.socket.remoteAddress, transport.socket.remotePort));
+    line.setText(INFO_LOCAL, endOf(transport.socket.localAddress, transport.socket.localPort));
+    line.set(RIGHTS, rights);
+    line.set(SECRETS, secrets);
+    line.set(PHASE, flags & OPEN_TLS ? HANDSHAKE : OPEN);
+    this.#look();
+    this.#desk.ring(NEWS);
+  }
+
+  /** The caller wants TLS: what stands in the way is that something was said in clear, by either side. */
+  startTls(flags) {
+    if (this.#opened === null || this.#line.get(FAILURE) !== 0) return;
+    this.drain();
+    const { transport } = this.#opened;
+    const line = this.#line;
+    const refused = this.#desk.keeper.startTls(this.#opened);
+    if (refused !== null) {
+      transport.fail(refused);
+    } else if (line.count(IN_PUT, IN_TAKEN) > 0 || line.count(OUT_PUT, OUT_TAKEN) > 0) {
+      transport.fail(new Error('something was said in clear, and would count as said inside of TLS'));
+    } else {
+      line.set(PHASE, HANDSHAKE);
+      const result = transport.startTls(this.#opened.name, (flags & TLS_ALPN_HTTP1) !== 0);
+      if (result < 0 && result !== WANT_READ) this.#fail(result, transport.error?.message ?? 'TLS could not be started');
+      transport.socket.unref?.();
+    }
+    this.#look();
+  }
+
+  /** Something came, or became of the transport. */
+  #look() {
+    if (this.#line.get(PHASE) === HANDSHAKE && !this.#shaken()) return;
+    this.#pump();
+    this.#desk.ring(NEWS);
+  }
+
+  /** Is the handshake over? */
+  #shaken() {
+    const { transport, name } = this.#opened;
+    const result = transport.startTls(name, true);
+    if (result === WANT_READ) return false;
+    if (result !== 0) return true;
+    this.#line.setText(INFO_TLS, transport.security.protocol ?? '');
+    this.#line.setText(INFO_ALPN, transport.security.alpn ?? '');
+    this.#line.set(PHASE, SECURED);
+    return true;
+  }
+
+  /** Bytes came straight into the ring. */
+  #passed(length) {
+    this.#arrived(length);
+    if (this.#line.count(IN_PUT, IN_TAKEN) === this.#line.size) this.#stall();
+    this.#desk.ring(NEWS);
+  }
+
+  /** Bytes are in the ring: the caller's, as far as they may be. */
+  #arrived(length) {
+    const line = this.#line;
+    const { keeper } = this.#desk;
+    const allowed = keeper.received(this.#opened, length);
+    line.set(IN_PUT, line.words[IN_PUT] + allowed);
+    if (allowed === length) return;
+    const error = keeper.overdraft(this.#opened);
+    this.#fail(hostCode(error), error.message);
+    this.#opened.transport.fail(error);
+  }
+
+  /** What the transport holds goes into the ring, then its end. */
+  #pump() {
+    const { transport } = this.#opened;
+    const line = this.#line;
+    while (transport.readable && line.get(FAILURE) === 0 && line.get(ENDED) === 0) {
+      const room = line.roomIn(line.size);
+      if (room === null) {
+        if (this.#stall()) return;
+        continue;
+      }
+      const result = transport.receive(line.in, room.byteOffset - line.in.byteOffset, room.length);
+      if (result > 0) this.#arrived(result);
+      else if (result === 0) line.set(ENDED, 1);
+      else this.#fail(result, transport.error?.message ?? '');
+    }
+  }
+
+  /** Reads no more until the caller has made room. @returns {boolean} false when it has made it meanwhile */
+  #stall() {
+    const line = this.#line;
+    line.set(STALLED, 1);
+    // The caller looks at STALLED after it has taken bytes: what it took before that is seen here.
+    if (line.count(IN_PUT, IN_TAKEN) <= line.size / 2) {
+      line.set(STALLED, 0);
+      return false;
+    }
+    this.#opened.transport.pause();
+    return true;
+  }
+
+  #unstall() {
+    const line = this.#line;
+    if (line.get(STALLED) === 0 || line.count(IN_PUT, IN_TAKEN) > line.size / 2) return;
+    line.set(STALLED, 0);
+    this.#pump();
+    if (line.get(STALLED) === 0) this.#opened.transport.resume();
+    this.#desk.ring(NEWS);
+  }
+
+  #fail(code, words) {
+    const line = this.#line;
+    if (line.get(FAILURE) !== 0) return;
+    line.setText(INFO_ERROR, words);
+    line.set(FAILURE, code < 0 ? code : HOST_OTHER);
+    this.#desk.ring(NEWS | ROOM);
+  }
+
+  /** What the caller has sent goes to the socket, as far as that takes it; and it may have made room for what comes. */
+  drain() {
+    if (this.#opened === null || this.#line.get(FAILURE) !== 0) return;
+    const line = this.#line;
+    if (line.get(STALLED) === 1) this.#unstall();
+    const { transport } = this.#opened;
+    const put = line.get(OUT_PUT); // before HEAD_LENGTH: a head in it is marked by then
+    const before = line.words[OUT_TAKEN];
+    let taken = before;
+    while (taken !== put && transport.writable && !transport.full) {
+      const marked = line.get(HEAD_LENGTH);
+      const ahead = marked === 0 ? (put - taken) >>> 0 : (line.get(HEAD_AT) - taken) >>> 0;
+      if (marked > 0 && ahead === 0) {
+        if (!this.#writeHead(taken, marked)) return;
+        taken = (taken + marked) | 0;
+        line.set(HEAD_LENGTH, 0);
+      } else {
+        const at = taken & (line.size - 1);
+        const length = Math.min(ahead, line.size - at, WRITE_MOST);
+        this.#write(at, length);
+        taken = (taken + length) | 0;
+      }
+      line.set(OUT_TAKEN, taken);
+    }
+    if (taken !== before) this.#desk.ring(ROOM);
+    if (transport.writable || taken === put) return;
+    this.#look();
+    this.#fail(HOST_CLOSED, 'the connection is closed for sending');
+  }
+
+  #write(at, length) {
+    try {
+      // A string is a copy, as the caller overwrites the ring, and the cheapest one.
+      this.#opened.transport.write(this.#line.out.latin1Slice(at, at + length), 'latin1');
+    } catch (error) {
+      this.#opened.transport.fail(error);
+    }
+  }
+
+  /** A head with placeholders. @returns {boolean} did it go out? */
+  #writeHead(taken, length) {
+    const line = this.#line;
+    const at = taken & (line.size - 1);
+    const first = Math.min(length, line.size - at);
+    const head = Buffer.concat([line.out.subarray(at, at + first), line.out.subarray(0, length - first)]);
+    const { transport } = this.#opened;
+    try {
+      transport.write(this.#desk.keeper.fill(this.#opened, head));
+      return true;
+    } catch (error) {
+      transport.fail(error);
+      return false;
+    }
+  }
+
+  /** Nobody is there any more for the connection, whatever it is doing. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#opened === null) {
+      this.#cancel?.(Object.assign(new Error('closed'), { code: 'ABORT_ERR' }));
+      if (this.#line.get(FAILURE) !== 0) this.#release();
+      return;
+    }
+    this.drain(); // what was taken is sent, as far as the system takes it
+    this.#destroy();
+  }
+
+  #destroy() {
+    const { transport } = this.#opened;
+    const { socket } = transport;
+    this.#desk.keeper.closed(this.#opened);
+    transport.offer = () => null;
+    transport.onreadable = () => {};
+    transport.ondrain = () => {};
+    transport.destroy();
+    if (socket.closed) this.#release();
+    else socket.once('close', () => this.#release());
+  }
+
+  /** The line is another connection's from here on. */
+  #release() {
+    this.#line.set(RELEASED, 1);
+  }
+
+  /** Ends a connection that the caller still has. @param {Error} error */
+  end(error) {
+    if (this.#opened !== null) this.#opened.transport.fail(error);
+    else this.#cancel?.(error);
+  }
+}
+
+export class Desk {
+  #bell;
+  /** @type {Map<number, Berth>} */
+  #berths = new Map();
+  #port;
+
+  /**
+   * @param {import('node:worker_threads').MessagePort} port the other end of the caller's
+   * @param {SharedArrayBuffer} bell the caller's as well
+   * @param {Keeper} keeper
+   */
+  constructor(port, bell, keeper) {
+    this.keeper = keeper;
+    this.#bell = new Int32Array(bell);
+    this.#port = port;
+    port.on('message', this.#onmessage);
+    port.on('close', () => this.close());
+    port.unref();
+  }
+
+  #onmessage = (message) => {
+    if (message === 0) {
+      Atomics.store(this.#bell, POSTED, 0); // before the look: what is sent after it posts again
+      for (const berth of this.#berths.values()) berth.drain();
+    } else if (message.open !== undefined) {
+      const { open, shared, ...request } = message;
+      const berth = new Berth(this, new Line(shared));
+      this.#berths.set(open, berth);
+      berth.open(request);
+    } else if (message.tls !== undefined) {
+      this.#berths.get(message.tls)?.startTls(message.flags);
+    } else if (message.close !== undefined) {
+      this.#berths.get(message.close)?.close();
+      this.#berths.delete(message.close);
+    } else if (message.told !== undefined) {
+      this.keeper.told(this.#berths.get(message.told)?.opened ?? null, message);
+    }
+  };
+
+  /** Wakes the caller, if it sleeps for this. @param {number} what NEWS, ROOM */
+  ring(what) {
+    if ((Atomics.load(this.#bell, WANTS) & what) === 0) return;
+    Atomics.add(this.#bell, BELL, 1);
+    Atomics.notify(this.#bell, BELL);
+  }
+
+  /** Ends all connections, which stay the caller's to close. @param {Error} error what they fail with */
+  end(error) {
+    for (const berth of this.#berths.values()) berth.end(error);
+  }
+
+  /** Closes everything: there is no caller any more. */
+  close() {
+    for (const berth of this.#berths.values()) berth.close();
+    this.#berths.clear();
+    this.#port.close();
+  }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// The thread of a guest: it makes the instance and calls what it exports, as the thread that started it asks.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { Caller } from './caller.js';
+
+/** The words of what a look at the guest's memory is answered by: done?, and how many bytes. */
+const DONE = 0;
+const LENGTH = 1;
+const HEADER = 8;
+const OUTSIDE = -1;
+
+const { module, caller, wasi } = workerData;
+const nothing = new WebAssembly.Memory({ initial: 0 });
+let exports = {};
+let memory = nothing;
+
+/** The guest's memory; it has none before it is made, nor where it exports none. */
+const memoryOf = () => memory;
+
+const plain = (error) => ({ name: String(error?.name ?? 'Error'), message: String(error?.message ?? error) });
+
+async function start() {
+  const imports = { porthole_host_v1: new Caller(caller, memoryOf).imports };
+  let system;
+  if (wasi) {
+    const { WASI } = await import('node:wasi');
+    system = new WASI({ version: 'preview1', args: ['guest'], env: {}, preopens: {}, returnOnExit: true });
+    Object.assign(imports, system.getImportObject());
+  }
+  const instance = new WebAssembly.Instance(module, imports);
+  exports = instance.exports;
+  memory = Object.values(exports).find((entry) => entry instanceof WebAssembly.Memory) ?? nothing;
+  if (system === undefined) exports._initialize?.();
+  else if (typeof exports._start !== 'function') system.initialize(instance);
+}
+
+function call({ name, numbers }) {
+  const entry = Object.hasOwn(exports, name) ? exports[name] : undefined;
+  if (typeof entry !== 'function') return { missing: true };
+  try {
+    return { value: entry(...numbers) };
+  } catch (error) {
+    return { trap: plain(error) };
+  }
+}
+
+/** Copies between the guest's memory and what the other thread waits with. */
+function look({ look: shared, pointer, length, write }) {
+  const words = new Int32Array(shared, 0, 2);
+  const theirs = new Uint8Array(shared, HEADER);
+  const bytes = new Uint8Array(memory.buffer);
+  const inside = pointer + length <= bytes.length;
+  if (inside && write) bytes.set(theirs.subarray(0, length), pointer);
+  else if (inside) theirs.set(bytes.subarray(pointer, pointer + length));
+  words[LENGTH] = inside ? length : OUTSIDE;
+  Atomics.store(words, DONE, 1);
+  Atomics.notify(words, DONE);
+}
+
+parentPort.on('message', (message) => {
+  if (message.look !== undefined) look(message);
+  else parentPort.postMessage(call(message));
+});
+
+start().then(
+  () => parentPort.postMessage({ value: undefined }),
+  (error) => parentPort.postMessage({ trap: plain(error) }),
+);

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+//
+// One guest of a host: what it may reach and use, what it has used, and what is told of it. It is the keeper of the guest's
+// desk (bindings/blocking).
+
+import net from 'node:net';
+import { OPEN_IPV4, OPEN_IPV6, OPEN_TLS } from '../../bindings/generated/abi.js';
+import { DEFAULT_LIMITS } from '../../bindings/generated/limits.js';
+import { MAY_CLEAR } from '../../bindings/blocking/line.js';
+import { after, cancel, now } from '../../bindings/node/timers.js';
+import { HeadChecker } from '../../bindings/wasm/heads.js';
+import { create_default_context, settingsOf } from '../api/context.js';
+import { lookUp, open } from '../engine/dial.js';
+import { Opening } from '../engine/opening.js';
+import { addressOf } from './addresses.js';
+import { Denied } from './denied.js';
+import { allowsName, holdsAddress, speaksOf } from './rules.js';
+
+const FAMILIES = { 0: 0, [OPEN_IPV4]: 4, [OPEN_IPV6]: 6, [OPEN_IPV4 | OPEN_IPV6]: 0 };
+/** How a session of TLS is kept: not at all, as a guest could tell by it whom another one has asked. */
+const onsession = () => {};
+
+/** The error for a name without an address of a family. */
+function noAddress(host, family) {
+  const error = new Error(`${host} has no address of IPv${family}`);
+  return Object.assign(error, { code: 'ENOTFOUND', syscall: 'lookup', hostname: host });
+}
+
+/**
+ * @typedef {import('../../bindings/blocking/desk.js').Opened & {port: number, address: string, scheme: 'http' | 'https' | null,
+ *   mayTls: import('./policy.js').Verdict, audited: object}} Opened
+ */
+
+export class Account {
+  #settings;
+  #guest;
+  #log;
+  #live = new Set(); // of Opened, and of what is being opened
+  #total = 0;
+  #lookups = 0;
+  #received = 0;
+  #time = 0; // milliseconds of all connections, up to #since
+  #since = 0;
+  #timer = null;
+  #checker = null;
+  /** Ends all connections. @type {(error: Error) => void} */
+  onexpired = () => {};
+
+  /**
+   * @param {import('./settings.js').Settings} settings
+   * @param {number} guest its number
+   * @param {(line: string) => void} log told of refusals
+   */
+  constructor(settings, guest, log) {
+    this.#settings = settings;
+    this.#guest = guest;
+    this.#log = log;
+  }
+
+  /** Tells of a decision. */
+  #tell(event, { host, port, address }, { allowed, rule = null, reason }) {
+    if (!allowed) this.#log(`${event} denied: ${reason}`);
+    const time = new Date().toISOString();
+    this.#settings.audit?.({ time, guest: this.#guest, event, host, port, address: address ?? null, allowed, rule, reason });
+  }
+
+  /** Refuses by a quota, unless it is kept. */
+  #check(kept, request, reason) {
+    if (kept) return;
+    this.#tell('quota', request, { allowed: false, reason });
+    throw new Denied(reason);
+  }
+
+  // ---- time ----
+
+  /** Brings the time that was used up to date: before connections come or go. */
+  #spend() {
+    const time = now();
+    this.#time += this.#live.size * (time - this.#since);
+    this.#since = time;
+    cancel(this.#timer);
+    this.#timer = null;
+  }
+
+  /** … and says when it will be used up. */
+  #allot() {
+    const left = this.#settings.limits.time * 1000 - this.#time;
+    if (this.#live.size === 0 || left === Number.POSITIVE_INFINITY) return;
+    this.#timer = after(Math.max(0, left / this.#live.size), () => this.#expire());
+  }
+
+  #expire() {
+    this.#spend();
+    const { time } = this.#settings.limits;
+    if (this.#time < time * 1000 - 1) {
+      this.#allot(); // longer than a timer can be
+      return;
+    }
+    const reason = `time: no more than ${time} seconds of connections may be used`;
+    this.#tell('quota', { host: null, port: null }, { allowed: false, reason });
+    this.onexpired(new Denied(reason));
+  }
+
+  #come(connection) {
+    this.#spend();
+    this.#live.add(connection);
+    this.#allot();
+  }
+
+  #go(connection) {
+    this.#spend();
+    this.#live.delete(connection);
+    this.#allot();
+  }
+
+  // ---- opening ----
+
+  /** What the rules say, by each scheme that can be spoken. */
+  #judge({ host, port, flags }) {
+    const schemes = flags & OPEN_TLS ? ['https'] : ['http', 'https'];
+    return schemes.map((scheme) => ({ scheme, verdict: this.#settings.policy.judge(scheme, host, port) }));
+  }
+
+  /** @param {{host: string, port: number, flags: number}} request */
+  async open(request, cancellable) {
+    const { limits } = this.#settings;
+    this.#check(this.#live.size < limits.connections, request, `connections: no more than ${limits.connections} at a time`);
+    this.#check(this.#total < limits.total_connections, request, `total_connections: no more than ${limits.total_connections}`);
+    const place = {};
+    this.#total++;
+    this.#come(place);
+    try {
+      const opened = await this.#openAllowed(request, cancellable);
+      this.#live.add(opened);
+      return opened;
+    } finally {
+      this.#go(place);
+    }
+  }
+
+  async #openAllowed(request, cancellable) {
+    const { host, port, flags } = request;
+    let ways = this.#judge(request);
+    const named = ways.find(({ verdict }) => verdict.allowed && verdict.address === null);
+    let addresses = [host];
+    if (named !== undefined) {
+      addresses = await this.#resolve(request);
+      ways = ways.map(({ scheme, verdict }) => ({
+        scheme,
+        verdict: verdict.allowed ? this.#settings.policy.judgeAddresses(scheme, verdict, host, port, addresses) : verdict,
+      }));
+    }
+    const way = ways.find(({ verdict }) => verdict.allowed) ?? ways[0];
+    if (!way.verdict.allowed) {
+      this.#tell('open', { host, port, address: way.verdict.address }, way.verdict);
+      throw new Denied(way.verdict.reason, way.verdict.rule);
+    }
+    const family = FAMILIES[flags & (OPEN_IPV4 | OPEN_IPV6)];
+    const possible = family === 0 ? addresses : addresses.filter((address) => net.isIP(address) === family);
+    if (possible.length === 0) throw noAddress(host, family);
+    this.#tell('open', { host, port, address: possible[0] }, way.verdict);
+    const secured = flags & OPEN_TLS ? { name: host, settings: this.#settings.tls, onsession } : undefined;
+    const transport = await this.#connect(possible, request, secured, cancellable);
+    transport.secured = secured ?? { settings: this.#settings.tls, onsession };
+    const [first, second] = ways;
+    return {
+      transport,
+      name: host,
+      port,
+      address: transport.socket.remoteAddress ?? possible[0],
+      rights: first.scheme === 'http' && first.verdict.allowed ? MAY_CLEAR : 0,
+      secrets: this.#secretsFor(host, port),
+      mayTls: (second ?? first).verdict,
+    };
+  }
+
+  async #resolve(request) {
+    const { limits, lookup } = this.#settings;
+    this.#check(this.#lookups < limits.lookups, request, `lookups: no more than ${limits.lookups}`);
+    this.#lookups++;
+    const found = await lookUp(request.host, lookup);
+    return found.map(({ address }) => address);
+  }
+
+  /** To one of the addresses, which were judged, and by the proxy, where there is one. */
+  #connect(addresses, { host, port }, secured, cancellable) {
+    const { limits, proxy } = this.#settings;
+    const connect = Number.isFinite(limits.timeout) ? limits.timeout : null;
+    const dial = {
+      host,
+      port,
+      timeout: null,
+      limits: { lookup: undefined, connect },
+      source_address: null,
+      signal: null,
+      socket_path: null,
+      create_connection: null,
+      lookup: (_host, _options, done) => done(null, addresses.map((address) => ({ address, family: net.isIP(address) }))),
+      secured,
+    };
+    const progress = { phase: 'connect', lookup: null, connect: null, tls: null };
+    if (proxy === null) return open(dial, cancellable, progress);
+    const opening = new Opening(
+      {
+        dial: { ...dial, host: proxy.host, port: proxy.port, lookup: null },
+        seconds: () => connect,
+        signals: [],
+        proxy: proxy.scheme === 'https' ? { name: proxy.host, settings: settingsOf(create_default_context()), onsession } : undefined,
+        tunnel: { host: addresses[0], port, headers: Object.entries(proxy.headers).flat() },
+        peer: undefined,
+        limits: DEFAULT_LIMITS,
+        debuglevel: 0,
+        onanswer: () => {},
+      },
+      progress,
+    );
+    cancellable((error) => opening.cancel(error));
+    return opening.transport;
+  }
+
+  // ---- TLS and heads ----
+
+  /** @param {Opened} opened */
+  startTls(opened) {
+    this.#tell('tls', this.#subject(opened), opened.mayTls);
+    return opened.mayTls.allowed ? null : new Denied(opened.mayTls.reason, opened.mayTls.rule);
+  }
+
+  /** Bits of the secrets that may be sent to a host. */
+  #secretsFor(host, port) {
+    const address = addressOf(host);
+    const fits = (rule) =>
+      speaksOf(rule, 'https', port) && (address === null ? allowsName(rule, host.toLowerCase()) : holdsAddress(rule, address));
+    return this.#settings.secrets.reduce((bits, { rules }, index) => (rules.some(fits) ? bits | (1 << index) : bits), 0);
+  }
+
+  /** @param {Opened} opened @param {Buffer} head @returns {Buffer} with secrets in the place of what stands for them */
+  fill(opened, head) {
+    this.#checker ??= new HeadChecker();
+    const secure = opened.transport.security !== null;
+    const { result, fields } = this.#checker.check(head, opened.name, opened.port, secure);
+    if (result < 0 || !secure) throw new Denied('a secret is sent over TLS only, in the header of a sound head');
+    const text = head.latin1Slice();
+    let filled = '';
+    let done = 0;
+    for (let at = 0; at < fields.length; at += 4) {
+      const value = fields[at + 2];
+      const end = value + fields[at + 3];
+      filled += text.substring(done, value) + this.#replace(opened, text.substring(value, end));
+      done = end;
+    }
+    return Buffer.from(filled + text.substring(done), 'latin1');
+  }
+
+  /** In one pass: what stands for a secret in the value of another one is no placeholder. */
+  #replace(opened, value) {
+    const { secrets } = this.#settings;
+    return value.replace(/\{\{(\w+)\}\}/g, (placeholder, name) => {
+      const index = secrets.findIndex((secret) => secret.name === name);
+      if (index === -1) return placeholder;
+      if (!(opened.secrets & (1 << index))) throw new Denied(`the secret ${name} is not for ${opened.name}`);
+      return secrets[index].value;
+    });
+  }
+
+  // ---- what is counted, and told ----
+
+  /** @param {Opened} _opened @param {number} length */
+  received(_opened, length) {
+    const allowed = Math.min(length, this.#settings.limits.bytes_in - this.#received);
+    this.#received += allowed;
+    return allowed;
+  }
+
+  /** @param {Opened} opened */
+  overdraft(opened) {
+    const reason = `bytes_in: no more than ${this.#settings.limits.bytes_in} bytes may be received`;
+    this.#tell('quota', this.#subject(opened), { allowed: false, reason });
+    return new Denied(reason);
+  }
+
+  #subject(opened) {
+    return { host: opened.name, port: opened.port, address: opened.address };
+  }
+
+  /** @param {Opened | null} opened @param {{event: string, allowed: boolean, reason: string}} told by the guest's side */
+  told(opened, { event, allowed, reason }) {
+    if (opened !== null) this.#tell(event, this.#subject(opened), { allowed, reason });
+  }
+
+  /** @param {Opened} opened */
+  closed(opened) {
+    this.#go(opened);
+  }
+}
