@@ -47,6 +47,7 @@ import {
   UnknownProtocol,
   UnknownTransferEncoding,
 } from 'porthole';
+import { createHost, type Guest, type Verdict } from 'porthole/host';
 
 const ports: [80, 443] = [HTTP_PORT, HTTPS_PORT];
 const code: 404 = NOT_FOUND;
@@ -352,3 +353,26 @@ export async function control(file: string): Promise<Timings | null> {
     throw error;
   }
 }
+
+// porthole/host
+async function hosted(bytes: Uint8Array): Promise<void> {
+  const host = createHost({
+    allow: ['https://api.example.com:443'],
+    deny: ['*.internal.example'],
+    limits: { connections: 4, bytes_in: Infinity },
+    secrets: { TOKEN: { value: 'secret', hosts: ['https://api.example.com'] } },
+    tls: { cafile: 'ca.pem' },
+    audit: (line) => console.log(line.event, line.allowed, line.rule),
+  });
+  const verdict: Verdict = await host.explain('https://api.example.com/');
+  const guest: Guest = await host.run(bytes, { memory: 1 << 20, time: 5, log: console.log });
+  guest.write(await guest.call('text'), verdict.reason);
+  const answer: Buffer = guest.read(0, 16);
+  console.log(answer);
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(bytes)), host.imports(memory));
+  // @ts-expect-error there is no such limit
+  createHost({ limits: { requests: 1 } });
+  await host.close();
+}
+hosted(new Uint8Array());

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+//
+// What a guest can't do, as its host is told to see to it: over real connections.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import { PassThrough } from 'node:stream';
+import { after, before, describe, test } from 'node:test';
+import { createHost } from '../../js/host.js';
+import { certificates, noOpenssl } from '../support/certificates.mjs';
+import { destinations } from './destinations.mjs';
+import { guestOf, noClang, Raw } from './guests.mjs';
+
+const DENIED = -404;
+const lookupTo =
+  (...addresses) =>
+  (_name, _options, done) =>
+    done(null, addresses.map((address) => ({ address, family: net.isIP(address) })));
+
+describe('a host', { skip: noClang }, () => {
+  let server;
+  let port;
+  let seen = []; // what each connection sent
+  const hosts = [];
+
+  const listen = async (made, address) => {
+    made.listen(0, address);
+    await once(made, 'listening');
+    return made;
+  };
+
+  function answer(socket) {
+    const connection = { text: '' };
+    seen.push(connection);
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      connection.text += chunk.latin1Slice();
+      if (connection.text.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  }
+
+  before(async () => {
+    server = await listen(net.createServer(answer), '127.0.0.1');
+    ({ port } = server.address());
+  });
+
+  after(async () => {
+    await Promise.all(hosts.map((host) => host.close()));
+    server.close();
+  });
+
+  /** @returns {Promise<Raw & {host: any, lines: object[], log: string[]}>} a guest of a host with these options */
+  async function start(options, run = {}) {
+    seen = [];
+    const lines = [];
+    const log = [];
+    const host = createHost({ audit: (line) => lines.push(line), ...options });
+    hosts.push(host);
+    const raw = await Raw.start(host, { log: (line) => log.push(line), ...run });
+    return Object.assign(raw, { host, lines, log });
+  }
+
+  const headFor = (host, more = '', at = port) => `GET / HTTP/1.1\r\nHost: ${host}:${at}\r\n${more}\r\n`;
+
+  describe('of destinations', () => {
+    for (const { input, expect, allow, host, addresses } of destinations()) {
+      if (expect === 'allow' || host.startsWith('file:')) continue;
+      test(`connects to nobody for ${input}`, async () => {
+        const loopback = lookupTo(...addresses.map((address) => (address === '93.184.216.34' ? '127.0.0.1' : address)));
+        const raw = await start({ allow: [...allow.map((rule) => rule.replace(/:\d+$/, `:${port}`))], lookup: loopback });
+        const to = input === 'ok.example:25' ? port + 1 : port;
+        const name = Buffer.from(host).latin1Slice();
+        assert.equal(await raw.open(name, to), DENIED);
+        assert.match(await raw.words(0), /rule|no name|address/);
+        assert.deepEqual(seen, []);
+        await raw.guest.close();
+      });
+    }
+  });
+
+  test('connects to an address that was checked, whatever the name has the next time', async () => {
+    const answers = [['127.0.0.1'], ['10.0.0.1']];
+    const lookup = (name, options, done) => lookupTo(...answers.shift())(name, options, done);
+    const raw = await start({ allow: ['rebind.example:*', '127.0.0.1:*'], lookup });
+    const handle = await raw.open('rebind.example', port);
+    assert.ok(handle > 0);
+    assert.equal(answers.length, 1, 'one look-up for a connection');
+    assert.equal(await raw.info(handle, 1), `127.0.0.1:${port}`);
+    assert.equal(await raw.open('rebind.example', port), DENIED);
+    assert.match(await raw.words(0), /10\.0\.0\.1/);
+  });
+
+  test('explains a URL without connecting', async () => {
+    const { host } = await start({ allow: ['a.example', '*:*', '127.0.0.1:80'], lookup: lookupTo('10.0.0.9') });
+    assert.equal(host.explain('http://127.0.0.1/').allowed, true);
+    assert.equal(host.explain('http://127.0.0.1:81/').allowed, false);
+    assert.deepEqual(await host.explain('http://a.example/'), {
+      allowed: false,
+      reason: 'a.example has the address 10.0.0.9 of 10.0.0.0/8 (private use): only the rule 10.0.0.9:80 would allow it',
+      rule: '10.0.0.9:80',
+      address: '10.0.0.9',
+    });
+    const lost = createHost({ allow: ['*'], lookup: (_name, _options, done) => done(new Error('no such name')) });
+    assert.equal((await lost.explain('http://a.example/')).allowed, false);
+    assert.deepEqual(seen, []);
+  });
+
+  test('lets nothing go in clear to a host that a rule for https allows', async () => {
+    const raw = await start({ allow: ['https://127.0.0.1:*'] });
+    const handle = await raw.open('127.0.0.1', port);
+    assert.ok(handle > 0);
+    assert.equal(await raw.sendHead(handle, headFor('127.0.0.1')), DENIED);
+    assert.match(await raw.words(handle), /no rule allows http:\/\/127\.0\.0\.1/);
+    const other = await raw.open('127.0.0.1', port);
+    assert.equal(await raw.startTls(other, 'other.example'), DENIED);
+    assert.equal(seen.map(({ text }) => text).join(''), '');
+  });
+
+  test('speaks no TLS where a rule allows http alone', async () => {
+    const raw = await start({ allow: ['http://127.0.0.1:*'] });
+    const handle = await raw.open('127.0.0.1', port);
+    assert.equal(await raw.startTls(handle, '127.0.0.1'), DENIED);
+    assert.match(await raw.words(handle), /127\.0\.0\.1.* would allow it/);
+    assert.equal(await raw.open('127.0.0.1', port, 1), DENIED);
+  });
+
+  describe('of heads', () => {
+    for (const [what, head] of [
+      ['another host', 'GET / HTTP/1.1\r\nHost: b.example\r\n\r\n'],
+      ['no host', 'GET / HTTP/1.1\r\n\r\n'],
+      ['CONNECT', 'CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n'],
+      ['a target elsewhere', 'GET http://b.example/ HTTP/1.1\r\nHost: PLACE\r\n\r\n'],
+      ['two heads', 'GET / HTTP/1.1\r\nHost: PLACE\r\n\r\nGET / HTTP/1.1\r\nHost: b.example\r\n\r\n'],
+      ['half a head', 'GET / HTTP/1.1\r\nHost: PLACE\r\n'],
+      ['a fold', 'GET / HTTP/1.1\r\nHost: PLACE\r\nA: b\r\n\tc\r\n\r\n'],
+      ['framing that contradicts itself', 'POST / HTTP/1.1\r\nHost: PLACE\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
+    ]) {
+      test(`refuses ${what}`, async () => {
+        const raw = await start({ allow: ['127.0.0.1:*'] });
+        const handle = await raw.open('127.0.0.1', port);
+        assert.equal(await raw.sendHead(handle, head.replaceAll('PLACE', `127.0.0.1:${port}`)), DENIED);
+        assert.equal(await raw.send(handle, 'x'), DENIED, 'which is the end of the connection');
+        assert.ok(raw.lines.some(({ event, allowed }) => event === 'head' && !allowed));
+        await raw.guest.close();
+        assert.equal(seen.map(({ text }) => text).join(''), '');
+      });
+    }
+
+    test('refuses bytes before the first one, and takes them behind', async () => {
+      const raw = await start({ allow: ['127.0.0.1:*'] });
+      const early = await raw.open('127.0.0.1', port);
+      assert.equal(await raw.send(early, 'GET / HTTP/1.1\r\n\r\n'), DENIED);
+      const handle = await raw.open('127.0.0.1', port);
+      assert.ok((await raw.sendHead(handle, headFor('127.0.0.1'))) > 0);
+      assert.equal(await raw.send(handle, 'body'), 4);
+      assert.ok((await raw.recv(handle)) > 0);
+    });
+  });
+
+  describe('of quotas', () => {
+    test('counts connections, at a time and in all', async () => {
+      const raw = await start({ allow: ['127.0.0.1:*'], limits: { connections: 2, total_connections: 4 } });
+      const handles = [await raw.open('127.0.0.1', port), await raw.open('127.0.0.1', port)];
+      assert.equal(await raw.open('127.0.0.1', port), DENIED);
+      assert.match(await raw.words(0), /no more than 2 at a time/);
+      for (const handle of handles) await raw.closeHandle(handle);
+      for (let index = 0; index < 2; index++) await raw.closeHandle(await raw.open('127.0.0.1', port));
+      assert.equal(await raw.open('127.0.0.1', port), DENIED);
+      assert.match(await raw.words(0), /total_connections/);
+      assert.equal(raw.lines.filter(({ event }) => event === 'quota').length, 2);
+      assert.ok(raw.log.every((line) => line.startsWith('quota denied: ')));
+    });
+
+    test('counts look-ups', async () => {
+      const raw = await start({ allow: ['a.example:*', '127.0.0.1:*'], limits: { lookups: 1 }, lookup: lookupTo('127.0.0.1') });
+      assert.ok((await raw.open('a.example', port)) > 0);
+      assert.equal(await raw.open('a.example', port), DENIED);
+      assert.ok((await raw.open('127.0.0.1', port)) > 0);
+    });
+
+    test('gives no more bytes than may come in', async () => {
+      const raw = await start({ allow: ['127.0.0.1:*'], limits: { bytes_in: 10 } });
+      const handle = await raw.open('127.0.0.1', port);
+      await raw.sendHead(handle, headFor('127.0.0.1'));
+      await assert.rejects(raw.all(handle), { result: DENIED, text: 'HTTP/1.1 2', message: /bytes_in/ });
+    });
+
+    test('sends no more bytes than may go out', async () => {
+      const head = headFor('127.0.0.1');
+      const raw = await start({ allow: ['127.0.0.1:*'], limits: { bytes_out: head.length + 3 } });
+      const handle = await raw.open('127.0.0.1', port);
+      await raw.sendHead(handle, head);
+      assert.equal(await raw.send(handle, 'abcdef'), 3);
+      assert.equal(await raw.send(handle, 'def'), DENIED);
+      assert.match(await raw.words(handle), /bytes_out/);
+    });
+
+    test('ends connections when their time is used up', async () => {
+      const raw = await start({ allow: ['127.0.0.1:*'], limits: { time: 0.1 } });
+      const handles = [await raw.open('127.0.0.1', port), await raw.open('127.0.0.1', port)];
+      const began = performance.now();
+      for (const handle of handles) assert.equal(await raw.recv(handle), DENIED);
+      assert.match(await raw.words(handles[0]), /seconds of connections/);
+      assert.ok(performance.now() - began < 4000);
+    });
+  });
+
+  describe('of guests', () => {
+    test('ends one that loops, and those after it go on', async () => {
+      const raw = await start({}, { time: 0.2 });
+      const other = await raw.host.run(guestOf('test/plugins/guests/raw.c'));
+      await assert.rejects(raw.guest.call('loop'), { name: 'GuestError', code: 'ERR_HTTP_GUEST_TIME' });
+      await assert.rejects(raw.guest.call('text'), { code: 'ERR_HTTP_GUEST_TIME' });
+      assert.throws(() => raw.guest.read(0, 1), { code: 'ERR_HTTP_GUEST_TIME' });
+      assert.equal(typeof (await other.call('text')), 'number');
+      assert.match(raw.log.join('\n'), /has run for 0\.2 seconds/);
+    });
+
+    test('ends one that traps', async () => {
+      const raw = await start({});
+      await assert.rejects(raw.guest.call('trap'), { name: 'GuestError', code: 'ERR_HTTP_GUEST_TRAP', message: /unreachable/ });
+      await assert.rejects(raw.guest.call('text'), { code: 'ERR_HTTP_GUEST_TRAP' });
+      assert.match(raw.log.join('\n'), /trapped/);
+    });
+
+    test('gives no more memory than may be had', async () => {
+      const raw = await start({}, { memory: 2 ** 20 });
+      assert.equal(await raw.guest.call('grow', 100), -1);
+      assert.ok((await raw.guest.call('grow', 1)) > 0);
+      const bytes = readFileSync(guestOf('test/plugins/guests/raw.c'));
+      await assert.rejects(raw.host.run(bytes, { memory: 65_536 }), { name: 'TypeError', message: /begins with \d+ bytes of memory/ });
+      const module = await WebAssembly.compile(bytes);
+      await assert.rejects(raw.host.run(module, { memory: 2 ** 20 }), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+      assert.equal(typeof (await (await raw.host.run(module)).call('text')), 'number');
+    });
+
+    test('gives no imports but its own', async () => {
+      const { host } = await start({});
+      // (module (import "env" "f" (func)))
+      const foreign = Buffer.from('0061736d010000000104016000000209010365 6e760166 0000'.replaceAll(' ', ''), 'hex');
+      await assert.rejects(host.run(foreign), { name: 'TypeError', message: 'the guest imports env.f, which it is not given' });
+      await assert.rejects(host.run(foreign, { imports: ['env'] }), { name: 'TypeError' });
+      await assert.rejects(host.run(Buffer.from('not wasm at all')), { name: 'TypeError' });
+      await assert.rejects(host.run(7), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+    });
+
+    test('copies their memory, inside of it only, and between calls', async () => {
+      const raw = await start({ allow: ['127.0.0.1:*'] });
+      raw.guest.write(raw.text, 'é');
+      const bytes = raw.guest.read(raw.text, 2);
+      assert.deepEqual([...bytes], [0xc3, 0xa9]);
+      bytes[0] = 0;
+      assert.equal(raw.guest.read(raw.text, 1)[0], 0xc3);
+      for (const [pointer, length] of [[2 ** 31, 1], [0, 2 ** 30], [-1, 1], [0.5, 1]]) {
+        assert.throws(() => raw.guest.read(pointer, length), { name: 'TypeError' });
+      }
+      assert.throws(() => raw.guest.write(2 ** 32, 'x'), { name: 'TypeError' });
+      const handle = await raw.open('127.0.0.1', port);
+      const receiving = raw.guest.call('host_recv', handle, raw.body, 1, 300);
+      assert.throws(() => raw.guest.read(raw.text, 1), { code: 'ERR_HTTP_GUEST_BUSY' });
+      await receiving;
+      await assert.rejects(raw.guest.call('nothing'), { name: 'TypeError', message: /exports no function "nothing"/ });
+      await assert.rejects(raw.guest.call('text', 'x'), { name: 'TypeError' });
+      assert.equal(await raw.guest.call('text'), raw.text);
+    });
+  });
+
+  test('tells of each decision, a line each', async () => {
+    const audit = new PassThrough();
+    const raw = await start({ allow: ['127.0.0.1:*'], audit });
+    const handle = await raw.open('127.0.0.1', port);
+    await raw.open('10.0.0.1', port);
+    await raw.sendHead(handle, headFor('127.0.0.1'));
+    await raw.recv(handle);
+    const lines = audit.read().toString().trim().split('\n').map((line) => JSON.parse(line));
+    assert.deepEqual(
+      lines.map(({ event, allowed, host, address }) => [event, allowed, host, address]),
+      [
+        ['open', true, '127.0.0.1', '127.0.0.1'],
+        ['open', false, '10.0.0.1', '10.0.0.1'],
+        ['head', true, '127.0.0.1', '127.0.0.1'],
+      ],
+    );
+    assert.equal(lines[1].rule, `10.0.0.1:${port}`);
+    for (const line of lines) assert.ok(line.guest === 1 && line.port === port && !Number.isNaN(Date.parse(line.time)));
+  });
+
+  describe('with secrets', { skip: noOpenssl }, () => {
+    let secure;
+    let securePort;
+    let options;
+
+    before(async () => {
+      const { good, ca } = certificates();
+      secure = await listen(tls.createServer({ cert: readFileSync(good.cert), key: readFileSync(good.key) }, answer), '127.0.0.1');
+      securePort = secure.address().port;
+      options = {
+        allow: ['localhost:*', '127.0.0.0/8:*'],
+        tls: { cafile: ca },
+        secrets: {
+          TOKEN: { value: 'sesame {{OTHER}}', hosts: ['https://localhost:*'] },
+          OTHER: { value: 'elsewhere', hosts: ['https://other.example'] },
+        },
+      };
+    });
+
+    after(() => secure.close());
+
+    const openSecure = async (raw, host = 'localhost') => {
+      const handle = await raw.open(host, securePort, 1 | 2);
+      assert.equal(await raw.startTls(handle, host), 0, await raw.words(handle));
+      return handle;
+    };
+    const request = (more, host = 'localhost') => headFor(host, more, securePort);
+
+    test('puts them into headers, over TLS to the hosts that are listed, and nowhere else', async () => {
+      const raw = await start(options);
+      const handle = await openSecure(raw);
+      const head = request('Authorization: Bearer {{TOKEN}}\r\nX-Other: {{UNKNOWN}}\r\n');
+      assert.equal(await raw.sendHead(handle, head), head.length);
+      await raw.send(handle, '{{TOKEN}}\r\n\r\n');
+      await raw.recv(handle);
+      const { text } = seen[0];
+      assert.match(text, /\r\nAuthorization: Bearer sesame \{\{OTHER\}\}\r\n/);
+      assert.match(text, /\r\nX-Other: \{\{UNKNOWN\}\}\r\n/);
+      assert.ok(text.includes('\r\n\r\n{{TOKEN}}'), 'not in a body');
+      assert.ok(!JSON.stringify([raw.lines, raw.log]).includes('sesame'));
+    });
+
+    for (const [where, more, host] of [
+      ['for another host', 'A: {{TOKEN}}\r\n', '127.0.0.1'],
+      ['that is another host’s', 'A: {{OTHER}}\r\n', 'localhost'],
+      ['in a name', 'A-{{TOKEN}}: b\r\n', 'localhost'],
+      ['where it would frame', 'Connection: {{TOKEN}}\r\n', 'localhost'],
+    ]) {
+      test(`refuses one ${where}`, async () => {
+        const raw = await start(options);
+        const handle = await openSecure(raw, host);
+        assert.equal(await raw.sendHead(handle, request(more, host)), DENIED);
+        await raw.guest.close();
+        assert.equal(seen[0].text, '');
+      });
+    }
+
+    test('refuses one in the target, and in clear', async () => {
+      const raw = await start(options);
+      const handle = await openSecure(raw);
+      assert.equal(await raw.sendHead(handle, request('').replace('/ HTTP', '/{{TOKEN}} HTTP')), DENIED);
+      const clear = await raw.open('localhost', port, 2);
+      assert.equal(await raw.sendHead(clear, headFor('localhost', 'A: {{TOKEN}}\r\n')), DENIED);
+      assert.match(await raw.words(clear), /TLS is not spoken/);
+      await raw.guest.close();
+      assert.equal(seen.map(({ text }) => text).join(''), '');
+    });
+
+    test('has none without TLS that verifies', () => {
+      const secrets = { T: { value: 'x', hosts: ['https://a.example'] } };
+      assert.throws(() => createHost({ secrets, tls: { rejectUnauthorized: false } }), { name: 'TypeError', message: /verified/ });
+      assert.throws(() => createHost({ secrets: { T: { value: 'x', hosts: ['a.example'] } } }), { name: 'TypeError', message: /https/ });
+      assert.throws(() => createHost({ secrets: { T: { value: 'a\r\nb', hosts: [] } } }), (error) => !error.message.includes('\r'));
+    });
+  });
+
+  test('goes by its proxy, to the address that was checked, and guests can’t ask that for more', async () => {
+    const asked = [];
+    const proxy = await listen(
+      net.createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', (chunk) => {
+          asked.push(chunk.latin1Slice());
+          socket.write('HTTP/1.1 200 OK\r\n\r\n');
+          socket.pipe(net.connect(port, '127.0.0.1')).pipe(socket);
+        });
+      }),
+      '127.0.0.1',
+    );
+    const raw = await start({
+      allow: ['a.example:*', '127.0.0.1:*'],
+      lookup: lookupTo('127.0.0.1'),
+      proxy: `http://user:password@127.0.0.1:${proxy.address().port}`,
+    });
+    await raw.connect('a.example', port);
+    assert.equal(await raw.get('/'), 2);
+    assert.equal(await raw.open('10.0.0.1', 22), DENIED);
+    assert.equal(asked.length, 1);
+    assert.ok(asked[0].startsWith(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\n`));
+    assert.match(asked[0], /Proxy-Authorization: Basic dXNlcjpwYXNzd29yZA==/);
+    await raw.guest.close();
+    proxy.close();
+  });
+
+  for (const [what, options] of [
+    ['an option that there isn’t', { alow: [] }],
+    ['a limit that there isn’t', { limits: { requests: 1 } }],
+    ['a limit below zero', { limits: { connections: -1 } }],
+    ['a proxy of another kind', { proxy: 'socks5://127.0.0.1' }],
+    ['an audit that takes nothing', { audit: 'file' }],
+    ['a ring of no size', { ring: 1 }],
+  ]) {
+    test(`is not made with ${what}`, () => assert.throws(() => createHost(options), { name: 'TypeError' }));
+  }
+});
