@@ -106,9 +106,8 @@ class Host {
       execArgv: [],
       name: 'porthole host',
     });
-    worker.unref();
     worker.on('message', (line) => audit?.(line));
-    port2.unref();
+    worker.unref(); // after the listener, which would hold the process
     const thread = {
       async close() {
         port2.close();
