@@ -10,6 +10,7 @@ import {
   OPEN_IPV6,
   OPEN_TLS,
   READABLE,
+  TLS_ALPN_HTTP1,
   WRITABLE,
 } from '../generated/abi.js';
 import {
@@ -239,6 +240,7 @@ export class Caller {
     if (connection === undefined) return HOST_BAD_HANDLE;
     if (!this.#inside(name, length) || length >>> 0 > LONGEST_NAME || length === 0) return HOST_OTHER;
     if (connection.failure !== 0) return connection.failure;
+    if (flags & ~TLS_ALPN_HTTP1) return this.#fail(connection, HOST_UNSUPPORTED, 'no such flag of TLS is known');
     const text = this.#name(name, length);
     if (text !== connection.name) {
       if (connection.secure || !this.#data.vetting) return HOST_OTHER;
@@ -427,6 +429,7 @@ export class Caller {
       if (connection === undefined) return HOST_BAD_HANDLE;
       waited.push({ at: at + 4, connection, interest: bytes.readInt32LE(at + 4) });
     }
+    if (!waited.every(({ interest }) => interest >= READABLE && interest <= (READABLE | WRITABLE))) return HOST_OTHER;
     const look = () => waited.some(({ connection, interest }) => this.#ready(connection) & interest) || undefined;
     this.#until(NEWS | ROOM, timeout, look);
     let ready = 0;
