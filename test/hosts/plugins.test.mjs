@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -11,8 +12,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { root } from '../../bindings/setup.mjs';
 import { withPorthole } from '../../demo/hosts/extism/adapter.mjs';
+import { createHost } from '../../js/host.js';
 import { HOSTS } from '../kit/hosts.mjs';
 import { runGuest } from '../kit/run.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
@@ -167,6 +170,26 @@ describe("Extism's JavaScript host", { skip: skip || noExtism }, () => {
       await assert.rejects(plugin.call('get', 'ftp://a.example/'), /no http:\/\/ or https:\/\/ URL/);
     } finally {
       await plugin.close();
+    }
+  });
+
+  test('gets from a real server through porthole/host, as its rules say', async () => {
+    const program = `
+      const { parentPort } = require('node:worker_threads');
+      const server = require('node:http').createServer((request, response) => response.end('You asked for ' + request.url));
+      server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+    `;
+    const server = new Worker(program, { eval: true }); // not in this thread, which the plugin blocks
+    const [serverPort] = await once(server, 'message');
+    const host = createHost({ allow: ['127.0.0.1:*'] });
+    const plugin = await withPorthole(createPlugin, { wasm: [{ path: at('extism.wasm') }] }, host);
+    try {
+      assert.equal((await plugin.call('get', `http://127.0.0.1:${serverPort}/a`)).text(), 'You asked for /a');
+      await assert.rejects(plugin.call('get', `http://127.0.0.2:${serverPort}/`), /denied by the host's policy: .*127\.0\.0\.2/);
+    } finally {
+      await plugin.close();
+      await host.close();
+      await server.terminate();
     }
   });
 

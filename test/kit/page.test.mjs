@@ -89,11 +89,12 @@ describe('the commands of the pages run', { skip: noClang || noOpenssl || missin
       const rules = join(folder, 'rules.json');
       writeFileSync(rules, /^```json\n([\s\S]*?)^```$/m.exec(document)[1]);
       const blocks = commandsIn(document);
-      assert.equal(blocks.length, 2);
+      assert.equal(blocks.length, 3);
       for (const block of blocks) {
         const { stdout } = await run('bash', ['--norc', '-ec', block.replaceAll('rules.json', rules)], { cwd: root, timeout: 100_000 });
         const rule = 'https://api.example.com';
-        assert.deepEqual(JSON.parse(stdout), { allowed: true, reason: `allowed by ${rule}`, rule, address: '93.184.216.34' });
+        const { reason: _, ...verdict } = JSON.parse(stdout);
+        assert.deepEqual(verdict, { allowed: true, rule, address: '93.184.216.34' });
       }
     } finally {
       rmSync(folder, { recursive: true });
