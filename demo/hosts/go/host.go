@@ -47,6 +47,7 @@ func (f failure) Error() string { return f.words }
 type Host struct {
 	signal
 	policy  *Policy
+	heads   *headChecker
 	tls     *tls.Config // nil for a host without TLS
 	conns   map[int32]*connection
 	last    int32
@@ -57,9 +58,9 @@ type Host struct {
 	connections, lookups, bytesIn, bytesOut int64
 }
 
-// NewHost makes the host of one guest.
-func NewHost(policy *Policy, config *tls.Config) *Host {
-	host := &Host{policy: policy, tls: config, conns: map[int32]*connection{}, start: time.Now()}
+// NewHost makes the host of one guest. Core is the path of porthole.wasm, which checks heads.
+func NewHost(policy *Policy, core string, config *tls.Config) *Host {
+	host := &Host{policy: policy, heads: &headChecker{path: core}, tls: config, conns: map[int32]*connection{}, start: time.Now()}
 	host.changed = make(chan struct{})
 	return host
 }
@@ -72,6 +73,7 @@ func (h *Host) Close() {
 	}
 	h.Unlock()
 	h.closing.Wait()
+	h.heads.close()
 }
 
 func (h *Host) drop(handle int32) {
@@ -323,7 +325,7 @@ func (h *Host) sendHead(ctx context.Context, module api.Module, handle int32, po
 		err = c.checkSending()
 	}
 	if err == nil {
-		err = checkHead(head, c.name, c.port, c.secure != nil)
+		err = h.heads.check(ctx, head, c.name, c.port, c.secure != nil)
 	}
 	if err != nil {
 		return 0, err

@@ -2,7 +2,7 @@
 
 // Command host runs guests that import porthole_host_v1, and nothing else, under wazero.
 //
-//	host --rules FILE [--ca FILE] GUEST.wasm ARGUMENT...    runs a program as demo/guests/guest.h says
+//	host --rules FILE [--ca FILE] [--core FILE] GUEST.wasm ARGUMENT...    runs a program as demo/guests/guest.h says
 //	host --rules FILE --explain URL...                      what would be allowed: a line of JSON for each
 package main
 
@@ -101,6 +101,7 @@ func run(path string, arguments []string, host *Host) (int, error) {
 func command() (int, error) {
 	rules := flag.String("rules", "", "the `FILE` that says where guests may go")
 	authority := flag.String("ca", "", "a PEM `FILE` of the authorities to trust, instead of the system's")
+	core := flag.String("core", "bindings/generated/porthole.wasm", "porthole.wasm, a `FILE` that checks heads")
 	explain := flag.Bool("explain", false, "tell what would be allowed, and connect to nothing")
 	flag.Parse()
 	if *rules == "" || flag.NArg() == 0 {
@@ -122,7 +123,7 @@ func command() (int, error) {
 	if err != nil {
 		return 2, err
 	}
-	host := NewHost(policy, config)
+	host := NewHost(policy, *core, config)
 	defer host.Close()
 	status, err := run(flag.Arg(0), flag.Args()[1:], host)
 	if err != nil {

@@ -218,34 +218,3 @@ class Policy:
             return {**verdict, "reason": str(error)}
         rule = judged.rules[parts.scheme]
         return {"allowed": True, "reason": f"allowed by {rule}", "rule": rule, "address": judged.addresses[0]}
-
-
-TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-LINE = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.[01]")
-FIELD = re.compile(rb"(" + TOKEN + rb"):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
-ABSOLUTE = re.compile(r"(https?)://([^/?#]*)", re.ASCII)
-
-
-def check_head(head, host, port, secure):
-    """Looks at a whole request head: it has to be one, for the host that was opened. Raises Denied."""
-    if not head.endswith(b"\r\n\r\n"):
-        raise Denied("a head ends with an empty line")
-    first, *fields = head[:-4].split(b"\r\n")
-    line = LINE.fullmatch(first)
-    found = [FIELD.fullmatch(one) for one in fields]
-    if line is None or None in found:
-        raise Denied("this is no head of a request")
-    method, target = line[1].decode(), line[2].decode()
-    hosts = [one[2].decode("latin-1") for one in found if one[1].lower() == b"host"]
-    scheme = "https" if secure else "http"
-    name = f"[{host}]" if ":" in host else host
-    names = [f"{name}:{port}".lower()] + ([name.lower()] if port == PORTS[scheme] else [])
-    if method.upper() == "CONNECT":
-        raise Denied("no guest may ask for a tunnel")
-    if len(hosts) != 1 or hosts[0].lower() not in names:
-        raise Denied(f"Host has to be {names[-1]}")
-    if target.startswith("/") or target == "*":
-        return
-    absolute = ABSOLUTE.match(target)
-    if absolute is None or absolute[1] != scheme or absolute[2].lower() not in names:
-        raise Denied(f"the target has to be a path, or at {scheme}://{names[-1]}")

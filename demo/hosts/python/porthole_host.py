@@ -12,7 +12,7 @@ import ssl
 import struct
 import time
 
-from policy import Denied, NoAddress, check_head
+from policy import Denied, NoAddress
 
 WANT_READ, WANT_WRITE = -1, -2
 REFUSED, RESET, NOT_FOUND, TIMED_OUT, DENIED, TLS_HANDSHAKE, TLS_VERIFY, CLOSED = range(-400, -408, -1)
@@ -86,8 +86,9 @@ class Connection:
 class Host:
     """The imports of one instance; its handles mean nothing to another."""
 
-    def __init__(self, policy, context=None):
+    def __init__(self, policy, heads, context=None):
         self.policy = policy
+        self.heads = heads
         self.context = context
         self.memory = self.store = None  # set once the guest is instantiated
         self.connections = {}
@@ -242,7 +243,7 @@ class Host:
             raise Failure(OTHER, "this is no head")
         head = self.read(head, length)
         self.check_sending(of)
-        check_head(head, of.name, of.port, of.secure)
+        self.heads.check(head, of.name.encode(), of.port, of.secure)
         of.head_seen = True
         return self.take(of, head, self.end_of(timeout_ms))
 

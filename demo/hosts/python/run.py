@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs guests that import porthole_host_v1, and nothing else, under Python's wasmtime.
 
-run.py --rules FILE [--ca FILE] GUEST.wasm ARGUMENT...    runs a program as demo/guests/guest.h says
+run.py --rules FILE [--ca FILE] [--core FILE] GUEST.wasm ARGUMENT...    runs a program as demo/guests/guest.h says
 run.py --rules FILE --explain URL...                      what would be allowed: a line of JSON for each
 """
 
@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 
+from heads import CORE, HeadChecker
 from policy import Policy
 from porthole_host import TLS_ALPN_HTTP1, Host
 
@@ -68,6 +69,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rules", required=True, metavar="FILE")
     parser.add_argument("--ca", metavar="FILE")
+    parser.add_argument("--core", metavar="FILE", default=CORE, help="porthole.wasm, which checks heads")
     parser.add_argument("--explain", action="store_true")
     parser.add_argument("words", nargs="+", metavar="GUEST.wasm ARGUMENT | URL")
     options = parser.parse_args()
@@ -76,7 +78,7 @@ def main():
         for url in options.words:
             print(json.dumps(policy.explain(url)))
         return 0
-    host = Host(policy, tls_contexts(options.ca))
+    host = Host(policy, HeadChecker(options.core), tls_contexts(options.ca))
     try:
         return run(options.words[0], options.words[1:], host)
     except (Trap, WasmtimeError, ValueError) as error:
