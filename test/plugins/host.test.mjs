@@ -321,6 +321,7 @@ describe('a host', { skip: noClang }, () => {
       const handle = await openSecure(raw);
       const head = request('Authorization: Bearer {{TOKEN}}\r\nX-Other: {{UNKNOWN}}\r\n');
       assert.equal(await raw.sendHead(handle, head), head.length);
+      await raw.recv(handle);
       await raw.send(handle, '{{TOKEN}}\r\n\r\n');
       await raw.recv(handle);
       const { text } = seen[0];
