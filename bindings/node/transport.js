@@ -4,8 +4,8 @@
 //
 // A socket of our own is read with `onread` and a buffer function: the kernel writes into the region of the guest's
 // memory that a receive left pending, or into a block that a reader offers, with no Readable in between. A block is memory
-// of ours, which nobody else has seen yet: a caller's own could be transferred, shrunk or collected while the kernel still
-// writes to where it was. Whenever neither is at hand (the guest has no room, the socket is paused, the transport has
+// of ours, which nobody else has: a caller's own could be transferred, shrunk or collected while the kernel still writes to
+// where it was. Whenever neither is at hand (the guest has no room, the socket is paused, the transport has
 // changed its owner) a spare buffer is handed out instead, and what lands there is queued. A buffer that was handed out is
 // the kernel's until the next callback, and is held on to until then.
 //
@@ -129,8 +129,10 @@ export class Transport {
   onfailure = () => {};
   /** Asked before each read for memory that bypasses the guest. @type {Offer} */
   offer = () => null;
-  /** Told how much came into offered memory. @type {(length: number) => void} */
-  onpassed = () => {};
+  /** Told what came into offered memory; answers whether it was taken. @type {(bytes: Uint8Array) => boolean} */
+  onpassed = () => false;
+  /** How much is read at once into the guest's memory, in bytes: little, where more would keep a reader from offering its own. */
+  lead = Number.POSITIVE_INFINITY;
   /** Called when the socket is closed. @type {() => void} */
   onclosed = () => {};
   /** How TLS is spoken when it is started. @type {Secured} */
@@ -367,6 +369,11 @@ export class Transport {
     if (this.error !== undefined) throw this.error;
   }
 
+  /** Does each read give one TLS record at most, however much memory there is? */
+  get byRecord() {
+    return !this.#plain;
+  }
+
   get writable() {
     return !this.socket.destroyed && this.socket.writable;
   }
@@ -479,7 +486,7 @@ export class Transport {
 
   #viewOfRegion() {
     const address = this.#pending;
-    const length = this.#pendingLength;
+    const length = Math.min(this.#pendingLength, this.lead);
     if (this.#regionAddress !== address || this.#region?.length !== length) {
       const other = this.#otherRegion;
       const found = this.#otherAddress === address && other?.length === length;
@@ -516,17 +523,16 @@ export class Transport {
       this.#free();
       return this.socket.push(bytes);
     }
-    if (this.#handedKind === 'offer') {
-      this.onpassed(length);
-    } else if (this.#handedKind === 'region' && this.#pendingLength > 0 && this.#regionAddress === this.#pending) {
+    if (this.#handedKind === 'region' && this.#pendingLength > 0 && this.#regionAddress === this.#pending) {
       this.#arrived = length;
       this.onreadable();
-    } else {
-      // The memory may be handed out again before it is read: a copy, unless it is ours alone.
-      const bytes = this.#handed.subarray(0, length);
-      this.#queue.push(this.#handedKind === 'spare' ? bytes : Buffer.from(bytes));
-      this.onreadable();
+      return !this.#paused;
     }
+    const bytes = this.#handed.subarray(0, length);
+    if (this.#handedKind === 'offer' && this.onpassed(bytes)) return !this.#paused;
+    // The memory may be handed out again before it is read: a copy, unless it is ours alone.
+    this.#queue.push(this.#handedKind === 'spare' ? bytes : Buffer.from(bytes));
+    this.onreadable();
     return !this.#paused;
   }
 

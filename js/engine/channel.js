@@ -34,8 +34,15 @@ import { Waiting } from './waiting.js';
 const KEEP_ALIVE_MARGIN = 1000;
 /** So many body bytes have to be due for a read that bypasses the guest … */
 const DIRECT_MIN = 64 * 1024;
+/** … with memory for so many, or for a TLS record … */
+const ROOM_MIN = 64 * 1024;
+const RECORD = 16 * 1024;
 /** … and so many of them come through the guest at last, so that what follows a body unasked is seen. */
 const DIRECT_REST = 16 * 1024;
+/** A reader with room for more than this is left to bypass the guest soon: so much is read ahead of it. */
+const LEAD = 64 * 1024;
+/** What is read into on the way to a caller's memory: small enough to be in a cache still when it is copied. */
+const BLOCK = 64 * 1024;
 
 setHost(() => new Host());
 
@@ -84,6 +91,7 @@ export class Channel {
   keptUntil = Number.POSITIVE_INFINITY;
 
   #handle = 0;
+  #block = null; // memory on the way to a caller's, while a response is read
   #uses = 1; // who may touch the core's memory: this, calls that are under way, and the kernel for a socket given away
   #pumping = false;
   #flushing = false;
@@ -123,7 +131,7 @@ export class Channel {
       this.error ??= error;
     };
     transport.offer = () => this.#offer();
-    transport.onpassed = (length) => this.#passed(length);
+    transport.onpassed = (bytes) => this.#passed(bytes);
     if (transport.error !== undefined) this.error = transport.error;
     this.#received();
     this.pump();
@@ -359,23 +367,34 @@ export class Channel {
   /** A block of the reader's for the next read, when only body bytes can come. */
   #offer() {
     if (this.reader === null) return null;
-    const room = this.reader.room();
-    if (room === null || room.length < DIRECT_MIN) return null;
     const certain = this.core.phase === PHASE_CLOSE ? this.core.direct() : this.core.direct() - DIRECT_REST;
-    return certain < DIRECT_MIN ? null : room.subarray(0, certain);
+    if (certain < DIRECT_MIN) return null;
+    const { transport } = this;
+    const room = this.reader.room(this.#newBlock);
+    if (room === null || room.length < (transport.byRecord ? RECORD : ROOM_MIN)) return null;
+    if (this.reader.size > LEAD) transport.lead = LEAD;
+    return room.length > certain ? room.subarray(0, certain) : room;
   }
 
-  #passed(length) {
+  #newBlock = () => {
+    this.#block ??= Buffer.allocUnsafeSlow(BLOCK);
+    return this.#block;
+  };
+
+  /** @returns {boolean} whether it was wanted: if not it goes the way of all bytes, through the guest */
+  #passed(bytes) {
+    if (this.reader?.passed(bytes) !== true) return false;
     this.#received();
-    this.reader?.passed(length);
-    this.core.passed(length);
+    this.core.passed(bytes.length);
     this.#moved();
+    return true;
   }
 
   /** The reader is done with the response: whole, or not at all. */
   finish() {
     if (this.closed) return;
     const { core } = this;
+    this.#block = null;
     this.#uses++;
     const whole = core.phase === PHASE_END;
     if (core.open) {

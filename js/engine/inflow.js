@@ -18,7 +18,7 @@ const WHOLE_MAX = 64 * 1024 * 1024; // bodies up to this size get their memory a
 const BLOCK_MIN = 64 * 1024;
 const BLOCK_MAX = 8 * 1024 * 1024;
 
-const NO_MEMORY = { absorb: null, room: null, passed: null, taken: null };
+const NO_MEMORY = { size: null, absorb: null, room: null, passed: null, taken: null };
 
 const nothing = () => Buffer.alloc(0);
 
@@ -27,9 +27,10 @@ const nothing = () => Buffer.alloc(0);
  *
  * @typedef {object} Operation
  * @property {() => unknown} step gives its result, or undefined as long as there is none, or throws
+ * @property {(() => number) | null} size of the memory that it fills, in bytes
  * @property {(() => number) | null} absorb takes what is at hand; answers how much that was
- * @property {(() => Uint8Array) | null} room memory of ours for what comes next
- * @property {((length: number) => void) | null} passed told how much came there
+ * @property {((block: () => Uint8Array) => Uint8Array) | null} room memory of ours for what comes next, `block()` or its own
+ * @property {((bytes: Uint8Array) => boolean) | null} passed told what came there; answers whether it was taken
  * @property {(() => Buffer) | null} taken what it has taken so far
  */
 
@@ -130,6 +131,7 @@ export class Inflow {
       mark: null,
       marked: 0,
       done: false,
+      running: false,
       offs: null,
     };
     channel.waiting.add(this.#waiter);
@@ -168,9 +170,14 @@ export class Inflow {
     return this.#open ? (this.#queue[0]?.absorb?.() ?? 0) : 0; // what comes behind its end is another response's
   }
 
-  /** @returns {Uint8Array | null} memory of ours for what comes next */
-  room() {
-    return this.#open ? (this.#queue[0]?.room?.() ?? null) : null;
+  /** How much memory the operation under way fills, in bytes. */
+  get size() {
+    return this.#queue[0]?.size?.() ?? 0;
+  }
+
+  /** @param {() => Uint8Array} block gives some @returns {Uint8Array | null} memory of ours for what comes next */
+  room(block) {
+    return this.#open ? (this.#queue[0]?.room?.(block) ?? null) : null;
   }
 
   /** What the operation under way has taken and not given. @returns {Buffer} */
@@ -178,9 +185,9 @@ export class Inflow {
     return this.#queue[0]?.taken?.() ?? nothing();
   }
 
-  /** So many bytes came into `room`. @param {number} length */
-  passed(length) {
-    this.#queue[0]?.passed?.(length);
+  /** These bytes came into `room`. @param {Uint8Array} bytes @returns {boolean} were they taken? */
+  passed(bytes) {
+    return this.#queue[0]?.passed?.(bytes) ?? false;
   }
 
   // ---- ending ----
@@ -419,9 +426,10 @@ export class Inflow {
         }
         return made.step();
       },
+      size: () => made?.size?.() ?? 0,
       absorb: () => made?.absorb() ?? 0,
-      room: () => made?.room?.() ?? null,
-      passed: (length) => made?.passed(length),
+      room: (block) => made?.room?.(block) ?? null,
+      passed: (bytes) => made?.passed?.(bytes) ?? false,
       taken: () => made?.taken() ?? nothing(),
     };
     return operation;
@@ -452,11 +460,17 @@ export class Inflow {
       if (whole || offset === 0 || channel.abandoned) throw this.#failure(() => Buffer.from(target.subarray(0, offset)));
       return result(offset);
     };
-    const room = ours ? () => target.subarray(offset, wanted) : null;
-    const passed = (length) => {
-      offset += length;
+    const room = (block) => {
+      if (ours) return target.subarray(offset, wanted);
+      return target.length < wanted ? null : block().subarray(0, wanted - offset);
     };
-    return { step, absorb, room, passed, taken: () => Buffer.from(target.subarray(0, offset)) };
+    const passed = (bytes) => {
+      if (target.length < wanted) return false;
+      if (!ours) target.set(bytes, offset);
+      offset += bytes.length;
+      return true;
+    };
+    return { step, size: () => wanted, absorb, room, passed, taken: () => Buffer.from(target.subarray(0, offset)) };
   }
 
   /** Reads up to `wanted` bytes in blocks: their number is not known, or too large to make room for it at once. */
@@ -495,10 +509,11 @@ export class Inflow {
       return gathered();
     };
     next();
-    const passed = (length) => {
-      offset += length;
+    const passed = (bytes) => {
+      offset += bytes.length;
+      return true;
     };
-    return { step, absorb, room: () => block.subarray(offset), passed, taken: gathered };
+    return { step, size: () => wanted, absorb, room: () => block.subarray(offset), passed, taken: gathered };
   }
 
   /** Gives `take()` once body bytes are at hand, `end()` at the end of the body; undefined as long as neither. */

@@ -124,6 +124,7 @@ export class Outflow {
       step: () => this.#step(),
       resolve: () => {},
       reject: (error) => this.#closed(error),
+      running: false,
       started: 0,
       mark: null,
       marked: 0,

@@ -20,6 +20,7 @@ import { abortedOf, onAbort, reasonOf } from './signals.js';
  * @property {(error: unknown) => void} reject
  * @property {number} started when it began, in milliseconds
  * @property {boolean} done
+ * @property {boolean} running is its step being run?
  */
 
 /** All who wait on one channel. */
@@ -75,7 +76,7 @@ export class Waiting {
    */
   until(phase, seconds, signals, step) {
     return new Promise((resolve, reject) => {
-      this.add({ phase, seconds, signals, step, resolve, reject, started: 0, mark: null, marked: 0, done: false, offs: null });
+      this.add({ phase, seconds, signals, step, resolve, reject, started: 0, mark: null, marked: 0, done: false, running: false, offs: null });
     });
   }
 

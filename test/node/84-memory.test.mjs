@@ -80,6 +80,21 @@ describe('memory that goes away while readinto waits', () => {
     }
   }
 
+  test('nothing is lost with it: the next read begins where it went away', LIMIT, () =>
+    withStalled(async ({ response, more }) => {
+      const buffer = new ArrayBuffer(SIZE);
+      const reading = response.readinto(new Uint8Array(buffer));
+      reading.catch(() => {});
+      await more(0, 300_001); // the block on its way to the buffer is in the kernel's hands by now
+      structuredClone(buffer, { transfer: [buffer] });
+      const rest = response.read();
+      await more(300_001, SIZE);
+      await assert.rejects(settles(reading), { message: /300001 bytes had been written/ });
+      const bytes = await settles(rest);
+      assert.equal(bytes.length, SIZE - 300_001);
+      assert.equal(bytes.latin1Slice(0, 7), 'VILEVIL');
+    }));
+
   test('shrunk is written to no more than is there, and readinto rejects', LIMIT, () =>
     withStalled(async ({ response, more }) => {
       const buffer = new ArrayBuffer(SIZE, { maxByteLength: SIZE });
