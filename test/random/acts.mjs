@@ -48,7 +48,9 @@ async function connect(play, op, connection) {
     },
     failed: (error) => {
       connection.busy--;
-      const ours = connection.foreign.has(error) || (connection.timed && error instanceof TimeoutError);
+      // The deadline of a request that waits for it ends it too.
+      const timed = connection.timed || connection.requests.some(({ op: { deadline } }) => deadline !== undefined);
+      const ours = connection.foreign.has(error) || (timed && error instanceof TimeoutError);
       const ended = error?.name === 'NotConnected' && (task.closed || connection.state === 'unknown' || closes !== connection.closes);
       if (!ours && !ended) play.report('connect-error', `connect() has ${textOf(error)}`);
     },
