@@ -58,6 +58,18 @@ static bool can_be_opened(const char *host, size_t host_length, uint32_t port) {
   return can_be_name(host, host_length) && port <= UINT16_MAX;
 }
 
+/** Gives a text to the guest, as far as there is room for whole characters of UTF-8. @returns how many bytes that is */
+static int32_t give_text(char *buffer, size_t capacity, const char *text, size_t length) {
+  if (length > capacity) {
+    length = capacity;
+    while (length > 0 && ((uint8_t)text[length] & 0xC0) == 0x80) {
+      length--;
+    }
+  }
+  __builtin_memcpy(buffer, text, length);
+  return (int32_t)length;
+}
+
 /* Where a pair is in the list of porthole_host_wait. */
 #define HANDLE_OF(i) ((size_t)2 * (i))
 #define INTEREST_OF(i) ((size_t)2 * (i) + 1)

@@ -480,10 +480,5 @@ int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t c
     int written = write_address(of, what == PORTHOLE_INFO_PEER, address, sizeof address);
     text = written > 0 ? address : "";
   }
-  size_t length = strnlen(text, PORTHOLE_INFO_MOST);
-  if (length > capacity) {
-    length = capacity;
-  }
-  memcpy(buffer, text, length);
-  return (int32_t)length;
+  return give_text(buffer, capacity, text, strnlen(text, PORTHOLE_INFO_MOST));
 }

@@ -453,12 +453,5 @@ int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t c
   } else if (what == PORTHOLE_INFO_PEER || what == PORTHOLE_INFO_LOCAL) {
     length = write_end(of, what == PORTHOLE_INFO_PEER, written);
   }
-  if (length > capacity) {
-    length = capacity;
-    while (length > 0 && ((uint8_t)text[length] & 0xC0) == 0x80) {
-      length--;
-    }
-  }
-  __builtin_memcpy(buffer, text, length);
-  return (int32_t)length;
+  return give_text(buffer, capacity, text, length);
 }
