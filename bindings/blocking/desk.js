@@ -119,7 +119,7 @@ class Berth {
     transport.onreadable = () => this.#look();
     transport.ondrain = () => this.drain();
     transport.offer = () => line.roomIn(READ_MOST);
-    transport.onpassed = (length) => this.#passed(length);
+    transport.onpassed = (bytes) => this.#passed(bytes.length);
     line.setText(INFO_PEER, endOf(transport.socket.remoteAddress, transport.socket.remotePort));
     line.setText(INFO_LOCAL, endOf(transport.socket.localAddress, transport.socket.localPort));
     line.set(RIGHTS, rights);
@@ -168,11 +168,12 @@ class Berth {
     return true;
   }
 
-  /** Bytes came straight into the ring. */
+  /** Bytes came straight into the ring. @returns {true} they were taken */
   #passed(length) {
     this.#arrived(length);
     if (this.#line.count(IN_PUT, IN_TAKEN) === this.#line.size) this.#stall();
     this.#desk.ring(NEWS);
+    return true;
   }
 
   /** Bytes are in the ring: the caller's, as far as they may be. */
