@@ -145,7 +145,9 @@ for (const [name, command] of Object.entries(commands)) {
 
     test('ends with 56 when the connection breaks while it sends', async () => {
       const outcome = await upload((socket) => socket.once('data', () => socket.resetAndDestroy()));
-      assert.equal(ended(outcome), 56);
+      // wasmtime tells a reset that meets a write as the end of the stream: then it is an empty answer.
+      const codes = name === 'wasmtime' ? [56, 52] : [56];
+      assert.ok(codes.includes(ended(outcome)), `${ended(outcome)}: ${outcome.stderr}`);
     });
 
     test('sends to a server that answers while it reads', async () => {
