@@ -131,8 +131,8 @@ export class Transport {
   offer = () => null;
   /** Told what came into offered memory; answers whether it was taken. @type {(bytes: Uint8Array) => boolean} */
   onpassed = () => false;
-  /** How much is read at once into the guest's memory, in bytes: little, where more would keep a reader from offering its own. */
-  lead = Number.POSITIVE_INFINITY;
+  /** How much is read at once into the guest's memory, in bytes: more would only be read from a colder memory again. */
+  lead = 128 * 1024;
   /** Called when the socket is closed. @type {() => void} */
   onclosed = () => {};
   /** How TLS is spoken when it is started. @type {Secured} */

@@ -39,7 +39,10 @@ const ROOM_MIN = 64 * 1024;
 const RECORD = 16 * 1024;
 /** … and so many of them come through the guest at last, so that what follows a body unasked is seen. */
 const DIRECT_REST = 16 * 1024;
-/** A reader with room for more than this is left to bypass the guest soon: so much is read ahead of it. */
+/**
+ * So much is read at once into the guest's memory where chunks are decoded there, which a cache should hold meanwhile, and
+ * where a reader has room for more and is left to bypass the guest soon.
+ */
 const LEAD = 64 * 1024;
 /** What is read into on the way to a caller's memory: small enough to be in a cache still when it is copied. */
 const BLOCK = 64 * 1024;
@@ -366,10 +369,11 @@ export class Channel {
 
   /** A block of the reader's for the next read, when only body bytes can come. */
   #offer() {
+    const { transport } = this;
+    if (this.core.chunked) transport.lead = LEAD;
     if (this.reader === null) return null;
     const certain = this.core.phase === PHASE_CLOSE ? this.core.direct() : this.core.direct() - DIRECT_REST;
     if (certain < DIRECT_MIN) return null;
-    const { transport } = this;
     const room = this.reader.room(this.#newBlock);
     if (room === null || room.length < (transport.byRecord ? RECORD : ROOM_MIN)) return null;
     if (this.reader.size > LEAD) transport.lead = LEAD;
