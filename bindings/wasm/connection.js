@@ -496,13 +496,23 @@ export class Connection {
     else target.set(this.#rx.subarray(at, at + length));
   }
 
+  /** @returns {boolean} was the memory of the target there? Its length alone does not tell: see `Inflow.into` */
+  #copy(at, count, target, offset) {
+    try {
+      target.set(this.#rx.subarray(at, at + count), offset);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /**
    * Copies body bytes.
    *
    * @param {Uint8Array} target
    * @param {number} offset
    * @param {number} length at most so many
-   * @returns {number} how many: fewer when no more are at hand
+   * @returns {number} how many: fewer when no more are at hand, or the memory of the target has gone
    */
   read(target, offset, length) {
     const view = this.#view;
@@ -511,7 +521,7 @@ export class Connection {
       const at = view[VIEW_BODY];
       const count = Math.min(view[VIEW_BODY_LENGTH], length - done);
       if (count <= SHORT) for (let i = 0; i < count; i++) target[offset + done + i] = this.#rx[at + i];
-      else target.set(this.#rx.subarray(at, at + count), offset + done);
+      else if (!this.#copy(at, count, target, offset + done)) return done;
       this.#exports.porthole_conn_consume(this.#address, count);
       done += count;
     }

@@ -269,6 +269,16 @@ export class Channel {
     this.#pumping = true;
     this.#uses++;
     this.#received();
+    try {
+      this.#receive();
+    } finally {
+      this.#pumping = false;
+    }
+    if (!this.closed) this.#moved();
+    this.#unuse();
+  }
+
+  #receive() {
     const { core } = this;
     for (;;) {
       const events = core.receive();
@@ -287,9 +297,6 @@ export class Channel {
         if (this.transport === null) break;
       }
     }
-    this.#pumping = false;
-    if (!this.closed) this.#moved();
-    this.#unuse();
   }
 
   #received() {

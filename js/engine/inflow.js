@@ -18,6 +18,9 @@ const WHOLE_MAX = 64 * 1024 * 1024; // bodies up to this size get their memory a
 const BLOCK_MIN = 64 * 1024;
 const BLOCK_MAX = 8 * 1024 * 1024;
 
+/** Bytes of an ArrayBuffer: 0 once it was transferred. */
+const byteLengthOf = Function.prototype.call.bind(Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get);
+
 const NO_MEMORY = { size: null, absorb: null, room: null, passed: null, taken: null };
 
 const nothing = () => Buffer.alloc(0);
@@ -292,7 +295,8 @@ export class Inflow {
   fillNow(target) {
     const size = target.length;
     if (size === 0 || !this.free || this.#channel.abandoned || this.#channel.available < size) return false;
-    this.#channel.read(target, 0, size);
+    if (target.buffer.byteLength < size) return false; // see `into`
+    if (this.#channel.read(target, 0, size) < size) return false;
     this.#endIfRead();
     return true;
   }
@@ -325,7 +329,8 @@ export class Inflow {
 
   /**
    * Fills memory of the caller's, unless the body ends before. But for shared memory it is written to in steps of ours only,
-   * as it is found then: it can be transferred or shrunk meanwhile.
+   * as it is found then: it can be transferred or shrunk meanwhile. The length of an array doesn't always tell that: V8 11.3
+   * was seen to give the one of before, in code that it has optimized. So its buffer is asked too.
    *
    * @param {Uint8Array} target
    */
@@ -443,14 +448,15 @@ export class Inflow {
     const channel = this.#channel;
     const wanted = target.length;
     let offset = 0;
+    const isThere = () => ours || (target.length >= wanted && byteLengthOf(target.buffer) >= wanted);
     const absorb = () => {
-      if (target.length < wanted) return 0;
+      if (!isThere()) return 0;
       const count = channel.read(target, offset, wanted - offset);
       offset += count;
       return count;
     };
     const step = () => {
-      if (target.length < wanted) throw memoryGone(offset);
+      if (!isThere()) throw memoryGone(offset);
       if (!channel.abandoned) absorb();
       if (offset === wanted || (this.#complete && !channel.abandoned)) {
         this.#endIfRead();
@@ -462,10 +468,10 @@ export class Inflow {
     };
     const room = (block) => {
       if (ours) return target.subarray(offset, wanted);
-      return target.length < wanted ? null : block().subarray(0, wanted - offset);
+      return isThere() ? block().subarray(0, wanted - offset) : null;
     };
     const passed = (bytes) => {
-      if (target.length < wanted) return false;
+      if (!isThere()) return false;
       if (!ours) target.set(bytes, offset);
       offset += bytes.length;
       return true;

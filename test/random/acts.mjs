@@ -195,7 +195,7 @@ async function refused(play, op, connection) {
   play.say(`c${connection.index}: a refused argument, ${op.what}`);
   const before = connection.signalName === undefined ? undefined : play.signals.get(connection.signalName);
   const task = play.follow(`refused ${op.what}`, connection, () => REFUSED[op.what](connection.api, `/refused-${op.what}`), {
-    waits: () => false,
+    waits: () => connection.requests.some((one) => !one.over && one.stalls), // it is staged behind an upload, and judged there
     ok: () => {
       play.report('refused', `the argument (${op.what}) was accepted`);
       lose(connection);

@@ -206,7 +206,14 @@ export class Source {
     this.body = new ReadableStream({
       pull: (controller) => {
         for (;;) {
-          const { value, done: over } = pieces.next();
+          let next;
+          try {
+            next = pieces.next();
+          } catch (error) {
+            done = true; // the stream has failed: nobody can cancel it any more
+            throw error;
+          }
+          const { value, done: over } = next;
           if (!over && value.length === 0) continue;
           if (!over) return controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value);
           if (this.#spec.end === 'hang') return new Promise(() => {});
