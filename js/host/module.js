@@ -8,7 +8,14 @@ import { asBuffer, isBytes } from '../request/bytes.js';
 
 const PAGE = 65536;
 const PAGES_MOST = 65536;
+const MOST_OF_ALL = 2 ** 32 - 1; // entries or pages
+const ENTRIES = 1_000_000; // of all tables
+const TYPE_SECTION = 1;
+const TABLE_SECTION = 4;
 const MEMORY_SECTION = 5;
+const FUNCTION = 0x60;
+const INITIALISED = 0x40;
+const LONG_REFERENCES = new Set([0x63, 0x64]); // a type follows
 const HAS_MAXIMUM = 1;
 const SHARED = 2;
 
@@ -45,39 +52,75 @@ function leb128(value) {
   return bytes;
 }
 
-/** The memories of a section, with their limits lowered. */
-function lowered(reader, pages) {
+/** The limits of a memory or a table, lowered. @param {Reader} reader @param {number} kinds that are known @param {number} most */
+function lowerLimits(reader, kinds, most, refuse) {
+  const flags = reader.byte();
+  if (flags & ~kinds) throw argumentError('the guest has a memory or a table of 64 bits, or of another kind that is not known here');
+  const initial = reader.number();
+  const maximum = Math.min(flags & HAS_MAXIMUM ? reader.number() : MOST_OF_ALL, most);
+  if (initial > maximum) throw argumentError(refuse(initial));
+  return [flags | HAS_MAXIMUM, ...leb128(initial), ...leb128(maximum)];
+}
+
+/** The memory of a section, with its limit lowered: where there are several, each would have that limit. */
+function lowerMemory(reader, pages) {
+  const count = reader.number();
+  if (count > 1) throw argumentError(`the guest has ${count} memories, and may have one`);
+  if (count === 0) return [0];
+  const refuse = (initial) => `the guest begins with ${initial * PAGE} bytes of memory, and may have ${pages * PAGE}`;
+  return [1, ...lowerLimits(reader, HAS_MAXIMUM | SHARED, pages, refuse)];
+}
+
+/** The tables of a section, which share what all of them may have: engines abort the process that has no room for one. */
+function lowerTables(reader) {
   const count = reader.number();
   const section = leb128(count);
+  const most = Math.floor(ENTRIES / count);
   for (let index = 0; index < count; index++) {
-    const flags = reader.byte();
-    if (flags & ~(HAS_MAXIMUM | SHARED)) throw argumentError('the guest has a memory of 64 bits, or of another kind that is not known here');
-    const initial = reader.number();
-    const maximum = Math.min(flags & HAS_MAXIMUM ? reader.number() : PAGES_MOST, pages);
-    if (initial > maximum) {
-      throw argumentError(`the guest begins with ${initial * PAGE} bytes of memory, and may have ${pages * PAGE}`);
-    }
-    section.push(flags | HAS_MAXIMUM, ...leb128(initial), ...leb128(maximum));
+    const start = reader.at;
+    const type = reader.byte();
+    if (type === INITIALISED) throw argumentError('the guest has a table with an initial value, which is not known here');
+    if (LONG_REFERENCES.has(type)) reader.number();
+    section.push(...reader.bytes.subarray(start, reader.at));
+    const refuse = (initial) => `the guest begins with a table of ${initial} entries, and each of ${count} may have ${most}`;
+    section.push(...lowerLimits(reader, HAS_MAXIMUM, most, refuse));
   }
   return section;
 }
 
-/** A module whose memories have at most so many bytes. @param {Buffer} wasm @param {number} most */
+/** Types are those of functions: objects that an engine collects are in a memory that has no limit which only traps. */
+function checkTypes(reader) {
+  for (let count = reader.number(); count > 0; count--) {
+    if (reader.byte() !== FUNCTION) throw argumentError('the guest has types of objects that are collected, whose memory can’t be limited');
+    for (let lists = 0; lists < 2; lists++) {
+      for (let left = reader.number(); left > 0; left--) {
+        if (LONG_REFERENCES.has(reader.byte())) reader.number();
+      }
+    }
+  }
+}
+
+/**
+ * A module whose memory has at most so many bytes, and whose tables can't fill that of the process.
+ *
+ * @param {Buffer} wasm
+ * @param {number} most
+ */
 export function limitMemory(wasm, most) {
   if (wasm.length < 8 || wasm.readUInt32LE(0) !== 0x6d736100) throw argumentError('the guest is no module of WebAssembly');
   const pages = Math.min(PAGES_MOST, Math.floor(most / PAGE));
+  const parts = [wasm.subarray(0, 8)];
   for (let at = 8; at < wasm.length; ) {
     const reader = new Reader(wasm, at);
     const id = reader.byte();
     const length = reader.number();
     const end = reader.at + length;
-    if (id === MEMORY_SECTION) {
-      const section = lowered(reader, pages);
-      return Buffer.concat([wasm.subarray(0, at), Buffer.from([id, ...leb128(section.length), ...section]), wasm.subarray(end)]);
-    }
+    if (id === TYPE_SECTION) checkTypes(reader);
+    const lowered = id === MEMORY_SECTION ? lowerMemory(reader, pages) : id === TABLE_SECTION ? lowerTables(reader) : null;
+    parts.push(lowered === null ? wasm.subarray(at, end) : Buffer.from([id, ...leb128(lowered.length), ...lowered]));
     at = end;
   }
-  return wasm;
+  return Buffer.concat(parts);
 }
 
 /** Modules of imports that a guest can be given beside the host's. */

@@ -93,7 +93,7 @@ export interface HostOptions {
 export interface RunOptions {
   /** Further modules that the guest may import of. @default [] */
   imports?: 'wasi_snapshot_preview1'[] | undefined;
-  /** Bytes of memory that it may have. Needs the bytes of the guest, or its path. @default 268435456 */
+  /** Bytes of memory that it may have. Needs the bytes of the guest, or its path: a compiled module has no limit but its own. @default 268435456 */
   memory?: number | undefined;
   /** Seconds that one call may take; `Infinity` for no limit. @default 60 */
   time?: number | undefined;
