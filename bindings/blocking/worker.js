@@ -25,15 +25,15 @@ async function start() {
   const imports = { porthole_host_v1: new Caller(caller, memoryOf).imports };
   let system;
   if (wasi) {
-    const { WASI } = await import('node:wasi');
-    system = new WASI({ version: 'preview1', args: ['guest'], env: {}, preopens: {}, returnOnExit: true });
-    Object.assign(imports, system.getImportObject());
+    const { makeSystem } = await import('./system.js');
+    system = makeSystem(memoryOf);
+    Object.assign(imports, system.imports);
   }
   const instance = new WebAssembly.Instance(module, imports);
   exports = instance.exports;
   memory = Object.values(exports).find((entry) => entry instanceof WebAssembly.Memory) ?? nothing;
-  if (system === undefined) exports._initialize?.();
-  else if (typeof exports._start !== 'function') system.initialize(instance);
+  if (memory !== nothing) system?.begin(memory);
+  exports._initialize?.();
 }
 
 function call({ name, numbers }) {
@@ -42,7 +42,8 @@ function call({ name, numbers }) {
   try {
     return { value: entry(...numbers) };
   } catch (error) {
-    return { trap: plain(error) };
+    // A program ends by this, as well as by returning.
+    return name === '_start' && error?.name === 'Exit' ? { value: error.code } : { trap: plain(error) };
   }
 }
 
