@@ -126,25 +126,32 @@ export class Account {
     const { limits } = this.#settings;
     this.#check(this.#live.size < limits.connections, request, `connections: no more than ${limits.connections} at a time`);
     this.#check(this.#total < limits.total_connections, request, `total_connections: no more than ${limits.total_connections}`);
-    const place = {};
+    this.#spend();
+    this.#allot();
+    this.#check(this.#time < limits.time * 1000, request, `time: no more than ${limits.time} seconds of connections may be used`);
+    const place = { looking: null };
     this.#total++;
     this.#come(place);
     try {
-      const opened = await this.#openAllowed(request, cancellable);
+      const opened = await this.#openAllowed(request, cancellable, place);
       this.#live.add(opened);
-      return opened;
-    } finally {
       this.#go(place);
+      return opened;
+    } catch (error) {
+      // A look-up can't be ended: it keeps its place, whoever has given up on it.
+      if (place.looking === null) this.#go(place);
+      else place.looking.finally(() => this.#go(place));
+      throw error;
     }
   }
 
-  async #openAllowed(request, cancellable) {
+  async #openAllowed(request, cancellable, place) {
     const { host, port, flags } = request;
     let ways = this.#judge(request);
     const named = ways.find(({ verdict }) => verdict.allowed && verdict.address === null);
     let addresses = [host];
     if (named !== undefined) {
-      addresses = await this.#resolve(request);
+      addresses = await this.#resolve(request, cancellable, place);
       ways = ways.map(({ scheme, verdict }) => ({
         scheme,
         verdict: verdict.allowed ? this.#settings.policy.judgeAddresses(scheme, verdict, host, port, addresses) : verdict,
@@ -167,18 +174,26 @@ export class Account {
       transport,
       name: host,
       port,
-      address: transport.socket.remoteAddress ?? possible[0],
+      address: (this.#settings.proxy === null && transport.socket.remoteAddress) || possible[0],
       rights: first.scheme === 'http' && first.verdict.allowed ? MAY_CLEAR : 0,
       secrets: this.#secretsFor(host, port),
       mayTls: (second ?? first).verdict,
     };
   }
 
-  async #resolve(request) {
+  async #resolve(request, cancellable, place) {
     const { limits, lookup } = this.#settings;
     this.#check(this.#lookups < limits.lookups, request, `lookups: no more than ${limits.lookups}`);
     this.#lookups++;
-    const found = await lookUp(request.host, lookup);
+    const looking = lookUp(request.host, lookup);
+    const found = await new Promise((resolve, reject) => {
+      cancellable(reject); // nothing is connected to for somebody who has gone
+      const done = () => {
+        place.looking = null;
+      };
+      place.looking = looking.then(done, done);
+      looking.then(resolve, reject);
+    });
     return found.map(({ address }) => address);
   }
 

@@ -15,6 +15,7 @@ import { destinations } from './destinations.mjs';
 import { guestOf, noClang, Raw } from './guests.mjs';
 
 const DENIED = -404;
+const TIMED_OUT = -403;
 const lookupTo =
   (...addresses) =>
   (_name, _options, done) =>
@@ -155,7 +156,7 @@ describe('a host', { skip: noClang }, () => {
       assert.equal(await raw.send(early, 'GET / HTTP/1.1\r\n\r\n'), DENIED);
       const handle = await raw.open('127.0.0.1', port);
       assert.ok((await raw.sendHead(handle, headFor('127.0.0.1'))) > 0);
-      assert.equal(await raw.send(handle, 'body'), 4);
+      assert.equal(await raw.send(handle, 'body\r\n\r\n'), 8); // one piece or two, it is answered
       assert.ok((await raw.recv(handle)) > 0);
     });
   });
@@ -205,6 +206,29 @@ describe('a host', { skip: noClang }, () => {
       for (const handle of handles) assert.equal(await raw.recv(handle), DENIED);
       assert.match(await raw.words(handles[0]), /seconds of connections/);
       assert.ok(performance.now() - began < 4000);
+      seen = [];
+      assert.equal(await raw.open('127.0.0.1', port), DENIED);
+      assert.match(await raw.words(0), /seconds of connections/);
+      assert.equal(seen.length, 0);
+    });
+
+    test('connects to nobody for who has given up while a name was looked up, which keeps its place until then', async () => {
+      const answers = [];
+      const raw = await start({
+        allow: ['*.example:*', '127.0.0.1:*'],
+        limits: { connections: 1 },
+        lookup: (_name, _options, done) => answers.push(done),
+      });
+      assert.equal(await raw.open('a.example', port, 0, 50), TIMED_OUT);
+      assert.equal(await raw.open('127.0.0.1', port), DENIED);
+      assert.match(await raw.words(0), /connections: no more than 1/);
+      answers[0](null, [{ address: '127.0.0.1', family: 4 }]);
+      const handle = await raw.open('127.0.0.1', port);
+      assert.ok(handle > 0);
+      await raw.sendHead(handle, headFor('127.0.0.1'));
+      assert.ok((await raw.recv(handle)) > 0);
+      assert.equal(seen.length, 1);
+      assert.deepEqual(raw.lines.filter(({ event }) => event === 'open').map(({ host }) => host), ['127.0.0.1']);
     });
   });
 
@@ -379,16 +403,18 @@ describe('a host', { skip: noClang }, () => {
       '127.0.0.1',
     );
     const raw = await start({
-      allow: ['a.example:*', '127.0.0.1:*'],
-      lookup: lookupTo('127.0.0.1'),
+      allow: ['a.example:*', '127.0.0.3:*'],
+      lookup: lookupTo('127.0.0.3'),
       proxy: `http://user:password@127.0.0.1:${proxy.address().port}`,
     });
     await raw.connect('a.example', port);
     assert.equal(await raw.get('/'), 2);
     assert.equal(await raw.open('10.0.0.1', 22), DENIED);
     assert.equal(asked.length, 1);
-    assert.ok(asked[0].startsWith(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\n`));
+    assert.ok(asked[0].startsWith(`CONNECT 127.0.0.3:${port} HTTP/1.1\r\n`));
     assert.match(asked[0], /Proxy-Authorization: Basic dXNlcjpwYXNzd29yZA==/);
+    // The proxy's address is the host's affair, not what a guest has reached.
+    assert.deepEqual([...new Set(raw.lines.map(({ address }) => address))], ['127.0.0.3', '10.0.0.1']);
     await raw.guest.close();
     proxy.close();
   });
