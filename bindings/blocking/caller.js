@@ -55,6 +55,7 @@ const LONGEST_NAME = 255;
 const PAIR = 8; // bytes of a handle and its interest
 const MOST_PAIRS = 1024;
 const KEPT_LINES = 16; // that no connection has
+const MOST_LEFT = 32; // of these that the other side is not done with
 /** Times that Atomics.wait takes. */
 const WAIT_MAX = 0x7fffffff;
 
@@ -195,8 +196,14 @@ export class Caller {
 
   // ---- opening ----
 
-  #takeLine() {
-    const at = this.#spare.findIndex((line) => line.get(RELEASED) === 1);
+  /** @returns {Line | undefined} undefined when the other side has too many to be done with, and the time is up */
+  #takeLine(timeout) {
+    const look = () => {
+      const at = this.#spare.findIndex((line) => line.get(RELEASED) === 1);
+      return at === -1 && this.#spare.length >= MOST_LEFT ? undefined : at;
+    };
+    const at = this.#until(NEWS, timeout, look);
+    if (at === undefined) return undefined;
     if (at === -1) return Line.make(ringSize(this.#data.ring), this.#data.start);
     const [line] = this.#spare.splice(at, 1);
     line.reset(this.#data.start);
@@ -206,7 +213,9 @@ export class Caller {
   /** The other side is told to be done with a line. */
   #giveBack(handle, line) {
     this.#data.port.postMessage({ close: handle });
-    if (this.#spare.length < KEPT_LINES) this.#spare.push(line);
+    const done = this.#spare.length < KEPT_LINES ? -1 : this.#spare.findIndex((one) => one.get(RELEASED) === 1);
+    if (done !== -1) this.#spare.splice(done, 1);
+    this.#spare.push(line);
   }
 
   #takeHandle() {
@@ -222,10 +231,16 @@ export class Caller {
     if (flags & ~(OPEN_TLS | OPEN_IPV4 | OPEN_IPV6)) return HOST_UNSUPPORTED;
     if (timeout === 0) return HOST_TIMED_OUT;
     const name = this.#name(host, length);
-    const line = this.#takeLine();
+    const began = performance.now();
+    const line = this.#takeLine(timeout);
+    if (line === undefined) {
+      this.#openError = 'timed out';
+      return HOST_TIMED_OUT;
+    }
+    const left = timeout < 0 ? timeout : Math.max(1, timeout - (performance.now() - began));
     const handle = this.#takeHandle();
     this.#data.port.postMessage({ open: handle, shared: line.shared, host: name, port, flags });
-    const failure = this.#until(NEWS, timeout, () => line.get(FAILURE) || (line.get(PHASE) === OPENING ? undefined : 0));
+    const failure = this.#until(NEWS, left, () => line.get(FAILURE) || (line.get(PHASE) === OPENING ? undefined : 0));
     if (failure === 0) {
       this.#connections.set(handle, new Connection(line, name, port, (flags & OPEN_TLS) !== 0));
       return handle;
@@ -306,13 +321,13 @@ export class Caller {
     const room = this.#room(connection, 1, timeout);
     if (room < 0) return room;
     const count = Math.min(room, length >>> 0, this.#data.bytesOut - this.#sent);
-    this.#put(connection, data >>> 0, count);
+    this.#put(connection, this.#bytes, data >>> 0, count);
     return count;
   }
 
-  #put(connection, from, length) {
+  #put(connection, bytes, from, length) {
     this.#sent += length;
-    connection.line.putOut(this.#bytes, from, length);
+    connection.line.putOut(bytes, from, length);
     this.#wake();
   }
 
@@ -326,10 +341,17 @@ export class Caller {
     const refused = this.#maySend(handle, connection, size);
     if (refused !== 0) return refused;
     if (size > line.size) return this.#fail(connection, HOST_OTHER, `a head of ${size} bytes is larger than the ring of ${line.size}`);
+    const bytes = this.#bytes.subarray(from, from + size);
+    let checked = bytes;
     let marked = false;
     if (this.#data.vetting) {
-      const words = this.#vet(connection, from, size);
+      this.#checker ??= new HeadChecker();
+      const secure = line.get(PHASE) === SECURED;
+      const { result, fields, copy } = this.#checker.check(bytes, connection.name, connection.port, secure);
+      if (result < 0) return this.#refuse(handle, connection, 'head', ERRORS[result]?.text ?? 'the head was refused');
+      const words = this.#placeholders !== null && this.#findSecrets(connection, copy.latin1Slice(), fields);
       if (typeof words === 'string') return this.#refuse(handle, connection, 'head', words);
+      checked = copy; // what is sent is what was checked, also where another thread writes in that memory
       marked = words;
     }
     const room = this.#room(connection, size, timeout);
@@ -343,20 +365,11 @@ export class Caller {
     }
     if (this.#data.telling) this.#data.port.postMessage({ told: handle, event: 'head', allowed: true, reason: '' });
     connection.headSent = true;
-    this.#put(connection, from, size);
+    this.#put(connection, checked, 0, size);
     return size;
   }
 
-  /** Checks a head. @returns {string | boolean} what refuses it; else whether it has placeholders, to be replaced behind */
-  #vet(connection, from, length) {
-    this.#checker ??= new HeadChecker();
-    const bytes = this.#bytes.subarray(from, from + length);
-    const secure = connection.line.get(PHASE) === SECURED;
-    const { result, fields } = this.#checker.check(bytes, connection.name, connection.port, secure);
-    if (result < 0) return ERRORS[result]?.text ?? 'the head was refused';
-    return this.#placeholders !== null && this.#findSecrets(connection, bytes.latin1Slice(), fields);
-  }
-
+  /** @returns {string | boolean} what refuses a head; else whether it has placeholders, to be replaced behind */
   #findSecrets(connection, text, fields) {
     let found = false;
     const secured = connection.line.get(PHASE) === SECURED;

@@ -318,6 +318,7 @@ class Berth {
   /** The line is another connection's from here on. */
   #release() {
     this.#line.set(RELEASED, 1);
+    this.#desk.ring(NEWS);
   }
 
   /** Ends a connection that the caller still has. @param {Error} error */

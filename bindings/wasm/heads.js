@@ -42,8 +42,8 @@ export class HeadChecker {
    * @param {string} host that was opened, ASCII, at most 255 characters
    * @param {number} port
    * @param {boolean} secure is TLS spoken?
-   * @returns {{result: number, fields: Uint32Array}} how many fields there are, or an error; and for each the offset and the
-   *   length of its name, and of its value: good until the next call
+   * @returns {{result: number, fields: Uint32Array, copy: Buffer}} how many fields there are, or an error; for each the offset and
+   *   the length of its name, and of its value; and the head as it was read: good until the next call
    */
   check(head, host, port, secure) {
     const exports = this.#exports;
@@ -62,6 +62,7 @@ export class HeadChecker {
     this.#bytes.set(head, at);
     const result = exports.porthole_flat_check_head(at, head.length, this.#hostAt, host.length, port, secure ? 1 : 0, table, capacity);
     const first = table >> 2;
-    return { result, fields: this.#words.subarray(first, first + WORDS * Math.max(0, Math.min(result, capacity))) };
+    const fields = this.#words.subarray(first, first + WORDS * Math.max(0, Math.min(result, capacity)));
+    return { result, fields, copy: this.#bytes.subarray(at, at + head.length) };
   }
 }
