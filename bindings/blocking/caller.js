@@ -23,7 +23,6 @@ import {
   WANT_READ,
   WANT_WRITE,
 } from '../generated/errors.js';
-import { HeadChecker } from '../wasm/heads.js';
 import {
   BELL,
   ENDED,
@@ -110,13 +109,19 @@ export class Caller {
   #spare = []; // lines without a connection, the other side may not be done with
   #openError = '';
   #sent = 0;
+  #makeChecker;
   #checker = null;
   #placeholders;
   #idle = new Int32Array(new SharedArrayBuffer(4));
 
-  /** @param {CallerData} data @param {() => WebAssembly.Memory} memory the guest's, once there is one */
-  constructor(data, memory) {
+  /**
+   * @param {CallerData} data
+   * @param {() => WebAssembly.Memory} memory the guest's, once there is one
+   * @param {() => import('../wasm/heads.js').HeadChecker} [makeChecker] where heads are checked
+   */
+  constructor(data, memory, makeChecker = undefined) {
     this.#data = data;
+    this.#makeChecker = makeChecker;
     this.#bell = new Int32Array(data.bell);
     this.#memory = memory;
     this.#placeholders = data.secrets.length > 0 ? new RegExp(`\\{\\{(${data.secrets.join('|')})\\}\\}`, 'g') : null;
@@ -258,7 +263,9 @@ export class Caller {
     if (flags & ~TLS_ALPN_HTTP1) return this.#fail(connection, HOST_UNSUPPORTED, 'no such flag of TLS is known');
     const text = this.#name(name, length);
     if (text !== connection.name) {
-      if (connection.secure || !this.#data.vetting) return HOST_OTHER;
+      if (connection.secure) return HOST_OTHER;
+    }
+    if (text !== connection.name && this.#data.vetting) {
       const words = `TLS is spoken with the host that was opened, ${connection.name}, and with no other`;
       return this.#refuse(handle, connection, 'tls', words);
     }
@@ -266,7 +273,7 @@ export class Caller {
     if (!connection.secure && !connection.tlsAsked) {
       if (line.count(IN_PUT, IN_TAKEN) > 0) return this.#fail(connection, HOST_OTHER, 'the peer has spoken in clear');
       connection.tlsAsked = true;
-      this.#data.port.postMessage({ tls: handle, flags });
+      this.#data.port.postMessage({ tls: handle, name: text, flags });
     }
     const done = () => line.get(FAILURE) || (line.get(PHASE) === SECURED ? 0 : undefined);
     const result = this.#until(NEWS, timeout, done);
@@ -345,7 +352,7 @@ export class Caller {
     let checked = bytes;
     let marked = false;
     if (this.#data.vetting) {
-      this.#checker ??= new HeadChecker();
+      this.#checker ??= this.#makeChecker();
       const secure = line.get(PHASE) === SECURED;
       const { result, fields, copy } = this.#checker.check(bytes, connection.name, connection.port, secure);
       if (result < 0) return this.#refuse(handle, connection, 'head', ERRORS[result]?.text ?? 'the head was refused');

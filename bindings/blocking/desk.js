@@ -64,7 +64,7 @@ const READ_MOST = 256 * 1024;
 /**
  * @typedef {object} Opened
  * @property {import('../node/transport.js').Transport} transport
- * @property {string} name that was asked for
+ * @property {string} name that was asked for, later that which TLS is spoken with
  * @property {number} rights MAY_CLEAR
  * @property {number} secrets a bit for each that may be sent, over TLS
  */
@@ -130,7 +130,7 @@ class Berth {
   }
 
   /** The caller wants TLS: what stands in the way is that something was said in clear, by either side. */
-  startTls(flags) {
+  startTls({ name, flags }) {
     if (this.#opened === null || this.#line.get(FAILURE) !== 0) return;
     this.drain();
     const { transport } = this.#opened;
@@ -142,7 +142,8 @@ class Berth {
       transport.fail(new Error('something was said in clear, and would count as said inside of TLS'));
     } else {
       line.set(PHASE, HANDSHAKE);
-      const result = transport.startTls(this.#opened.name, (flags & TLS_ALPN_HTTP1) !== 0);
+      this.#opened.name = name; // another one than was opened, in a tunnel of a caller's that has no policy
+      const result = transport.startTls(name, (flags & TLS_ALPN_HTTP1) !== 0);
       if (result < 0 && result !== WANT_READ) this.#fail(result, transport.error?.message ?? 'TLS could not be started');
       transport.socket.unref?.();
     }
@@ -358,7 +359,7 @@ export class Desk {
       this.#berths.set(open, berth);
       berth.open(request);
     } else if (message.tls !== undefined) {
-      this.#berths.get(message.tls)?.startTls(message.flags);
+      this.#berths.get(message.tls)?.startTls(message);
     } else if (message.close !== undefined) {
       this.#berths.get(message.close)?.close();
       this.#berths.delete(message.close);

@@ -3,6 +3,7 @@
 // The thread of a guest: it makes the instance and calls what it exports, as the thread that started it asks.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { HeadChecker } from '../wasm/heads.js';
 import { Caller } from './caller.js';
 
 /** The words of what a look at the guest's memory is answered by: done?, and how many bytes. */
@@ -22,7 +23,7 @@ const memoryOf = () => memory;
 const plain = (error) => ({ name: String(error?.name ?? 'Error'), message: String(error?.message ?? error) });
 
 async function start() {
-  const imports = { porthole_host_v1: new Caller(caller, memoryOf).imports };
+  const imports = { porthole_host_v1: new Caller(caller, memoryOf, () => new HeadChecker()).imports };
   let system;
   if (wasi) {
     const { makeSystem } = await import('./system.js');

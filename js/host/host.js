@@ -5,6 +5,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { Caller } from '../../bindings/blocking/caller.js';
 import { makeBell } from '../../bindings/blocking/line.js';
+import { HeadChecker } from '../../bindings/wasm/heads.js';
 import { argumentError, kindOf } from '../errors.js';
 import { lookUp } from '../engine/dial.js';
 import { checkFunction, checkOptions } from '../request/options.js';
@@ -116,7 +117,7 @@ class Host {
     };
     this.#guests.add(thread);
     worker.once('exit', () => this.#guests.delete(thread));
-    return { porthole_host_v1: new Caller(callerData(this.#settings, port2, bell), memoryOf).imports };
+    return { porthole_host_v1: new Caller(callerData(this.#settings, port2, bell), memoryOf, () => new HeadChecker()).imports };
   }
 
   /** Ends all guests, and the connections of those that `imports` was asked for. @returns {Promise<void>} */
