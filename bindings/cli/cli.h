@@ -29,8 +29,10 @@ enum {
   EXIT_REDIRECTS = 47,
   EXIT_EMPTY = 52,
   EXIT_RECEIVE = 56,
+  EXIT_OWN_CERTIFICATE = 58,
   EXIT_CERTIFICATE = 60,
-  EXIT_REWIND = 65
+  EXIT_REWIND = 65,
+  EXIT_CA = 77
 };
 
 enum { CLI_HEADERS_MOST = 128, CLI_WORDS_MOST = 1024, CLI_REDIRECTS = 50 };
@@ -50,6 +52,7 @@ typedef struct cli_options {
   uint8_t *data; /* of all -d, or NULL */
   size_t data_length;
   size_t data_room;
+  cli_tls tls;
   int32_t family;
   int32_t redirects;
   int32_t connect_ms; /* 0 for none, as in curl */
@@ -154,7 +157,7 @@ void cli_meter_tick(cli_meter *meter);
 /** Shows it a last time. */
 void cli_meter_end(cli_meter *meter);
 
-/* ---- request.c, transfer.c ---- */
+/* ---- request.c, tls.c, transfer.c ---- */
 
 /** What the body of a request is. */
 typedef enum cli_body_kind { CLI_BODY_NONE, CLI_BODY_DATA, CLI_BODY_FILE } cli_body_kind;
@@ -167,6 +170,8 @@ typedef struct cli_session {
   cli_url first; /* of the first one: whom credentials are for */
   cli_url proxy;
   bool has_proxy;
+  bool tls_told;       /* was cli_host_tls called? */
+  int32_t tls_refused; /* … and its answer, which a URL of http doesn't care for */
   cli_body_kind body;
   bool no_body;    /* of the response: -I */
   bool expects;    /* this request asks for a 100 by itself */
@@ -194,6 +199,12 @@ int32_t cli_send_head(cli_session *session);
 
 /** The value for a header that has credentials. */
 void cli_add_basic(cli_text *to, const char *credentials);
+
+/** Refuses settings of TLS where the host has none. @returns 0 or EXIT_USAGE */
+int cli_prepare_tls(cli_session *session);
+
+/** Before a hop by TLS: looks whether it can be spoken as it was asked for. @returns 0 or an exit code */
+int cli_check_tls(cli_session *session);
 
 /** Does what the options say, but for -w. @returns the exit code */
 int cli_transfer(cli_session *session);

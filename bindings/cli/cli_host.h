@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the command asks of the system that it runs on, beside the network (porthole/host.h): arguments, files, streams and memory.
- * bindings/posix/cli_host.c and bindings/wasi/cli_host.c are it; both call cli_main, whose result is the exit code.
+ * cli_host.c of bindings/posix, bindings/wasi and, for JavaScript, bindings/wasm are it; each calls cli_main, whose result is the
+ * exit code.
  *
  * Results below zero are failures: cli_host_words has the words.
  */
@@ -39,6 +40,20 @@ int32_t cli_host_close(int32_t file);
 
 /** @returns 1 when a stream is a terminal, else 0 */
 int32_t cli_host_terminal(int32_t file);
+
+/** How TLS is spoken, by files of PEM; NULL for what isn't said. */
+typedef struct cli_tls {
+  const char *ca;          /* who is trusted, instead of those that the host trusts */
+  const char *certificate; /* the own one */
+  const char *key;         /* … and its key, where that isn't in the same file */
+  int32_t insecure;        /* is nothing verified? */
+} cli_tls;
+
+/** What cli_host_tls fails by. */
+enum { CLI_TLS_UNSUPPORTED = -1, CLI_TLS_BAD_CA = -2, CLI_TLS_BAD_CERTIFICATE = -3 };
+
+/** Says how TLS is to be spoken, before it is spoken first. @returns 0 or CLI_TLS_* */
+int32_t cli_host_tls(const cli_tls *settings);
 
 /** Why something failed last. */
 const char *cli_host_words(void);

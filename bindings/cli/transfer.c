@@ -215,6 +215,10 @@ static void tell_connection(cli_session *session) {
 
 /** Connects for this hop, if need be. @returns 0 or an exit code */
 static int connect_hop(cli_session *session) {
+  int refused = session->url.tls ? cli_check_tls(session) : 0;
+  if (refused != 0) {
+    return refused;
+  }
   choose_client(session);
   int32_t before = porthole_client_handle(session->client);
   int32_t limit = session->options.connect_ms;
@@ -552,7 +556,7 @@ static int prepare(cli_session *session) {
     }
   }
   session->first = session->url;
-  return 0;
+  return cli_prepare_tls(session);
 }
 
 int cli_transfer(cli_session *session) {

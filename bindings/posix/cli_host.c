@@ -61,6 +61,11 @@ int32_t cli_host_close(int32_t file) { return close(file) == 0 ? 0 : fail(); }
 
 int32_t cli_host_terminal(int32_t file) { return isatty(file); }
 
+int32_t cli_host_tls(const cli_tls *settings) {
+  (void)settings;
+  return CLI_TLS_UNSUPPORTED;
+}
+
 const char *cli_host_words(void) { return strerror(failed); }
 
 const char *cli_host_advice(int32_t error) {

@@ -372,6 +372,12 @@ int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size) {
   return file;
 }
 
+/* wasi:tls has no settings: the runtime says whom it trusts. */
+int32_t cli_host_tls(const cli_tls *settings) {
+  (void)settings;
+  return CLI_TLS_UNSUPPORTED;
+}
+
 /* ---- memory and the start ---- */
 
 void *cli_host_memory(void *old, size_t old_size, size_t size) {
