@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// `npm run build:wasi`: dist/wasi/, which the package has for programs on WASI. It is made by clang, lld and CMake, which are
+// `npm run build:wasi`: dist/wasi/, which the package has for programs on WASI, and dist/command/, the module of the command
+// `npx porthole`. They are made by clang, lld and CMake, which are
 // installed when that is possible. What is there already is overwritten; `--clean` begins with nothing.
 
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCommand } from '../cli/component.mjs';
+import { makeModule } from '../cli/module.mjs';
 import { aptInstall, has, root, runQuietly, say } from '../setup.mjs';
 import { alone } from './tools.mjs';
 
@@ -24,8 +26,8 @@ function clientComponent() {
   runQuietly(process.execPath, [join(root, 'bindings', 'component', 'build.mjs')]);
 }
 
-/** What dist/wasi/ is made of: each puts its files there. */
-const ARTEFACTS = [library, () => makeCommand('porthole-cli', dist), () => makeCommand('porthole-cli-tls', dist), clientComponent];
+/** What dist/wasi/ and dist/command/ are made of: each puts its files there. */
+const ARTEFACTS = [library, makeModule, () => makeCommand('porthole-cli', dist), () => makeCommand('porthole-cli-tls', dist), clientComponent];
 
 /** All files below a folder, with their sizes. */
 function filesOf(folder) {

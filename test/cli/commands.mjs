@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeCommand } from '../../bindings/cli/component.mjs';
+import { makeModule } from '../../bindings/cli/module.mjs';
 import { alone } from '../../bindings/wasi/tools.mjs';
 import { freePort } from '../support/process.mjs';
 import { lacking, transpileComponent, workshop } from '../wasi/guests.mjs';
@@ -22,6 +23,7 @@ const PATIENCE = 30_000;
  * @property {() => void | Promise<void>} build
  * @property {(folder: string, args: string[], names: boolean) => [string, string[]]} start what to spawn
  * @property {(outcome: Outcome) => object} seen what of an outcome has to be as curl's
+ * @property {boolean} [tls] does it speak https?
  *
  * @typedef {object} Outcome
  * @property {number | null} code
@@ -47,6 +49,13 @@ const native = {
     }),
   start: (_, args) => [join(root, 'build', 'native-asan', 'bindings', 'cli', 'porthole'), args],
   seen: ({ code, stdout, files, requests }) => ({ code, stdout, files, requests }),
+};
+
+const npm = {
+  build: () => alone('wasi', makeModule),
+  start: (_, args) => [process.execPath, [join(root, 'js', 'command', 'porthole.js'), ...args]],
+  seen: native.seen,
+  tls: true,
 };
 
 const has = (command) => spawnSync(command, ['--version']).status === 0;
@@ -102,13 +111,19 @@ export async function buildCommands() {
   const onRuntimes = await lacking();
   const commands = {
     native,
+    npm,
     wasmtime: onWasi((folder, args, names, parts) => onWasmtime([...(names ? [] : ['--no-names']), '--dir', folder], parts, args)),
     jco: onWasi((folder, args, _, { modules }) => [
       process.execPath,
       [join(here, 'run_jco.mjs'), '--dir', folder, modules, ...args],
     ]),
   };
-  const missing = { native: tools({ cc: 'gcc', cmake: 'cmake', ninja: 'ninja-build' }), wasmtime: onRuntimes, jco: onRuntimes };
+  const missing = {
+    native: tools({ cc: 'gcc', cmake: 'cmake', ninja: 'ninja-build' }),
+    npm: tools({ clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' }),
+    wasmtime: onRuntimes,
+    jco: onRuntimes,
+  };
   return { commands, missing };
 }
 

@@ -4,9 +4,11 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { before, describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { withSilentPort } from '../support/silent-port.mjs';
 import { buildCommands, runCommand } from './commands.mjs';
 
@@ -44,20 +46,22 @@ for (const [name, command] of Object.entries(commands)) {
       );
     });
 
-    test('makes the tunnel, and then says that it speaks no TLS', async () => {
-      const outcome = await run('-sSiv', '-x', '127.0.0.1:{port}', 'https://example.test/');
-      assert.equal(ended(outcome), 35);
-      assert.equal(outcome.stdout, 'HTTP/1.1 200 Made\r\nVia: x\r\n\r\n');
-      assert.match(outcome.stderr, /^> CONNECT example\.test:443 HTTP\/1\.1\n> Host: example\.test:443\n/m);
-      assert.match(outcome.stderr, /^porthole: \(35\) .*(TLS|https)/m);
-      assert.match(outcome.requests[0], /^CONNECT example\.test:443 /);
-    });
+    if (!command.tls) {
+      test('makes the tunnel, and then says that it speaks no TLS', async () => {
+        const outcome = await run('-sSiv', '-x', '127.0.0.1:{port}', 'https://example.test/');
+        assert.equal(ended(outcome), 35);
+        assert.equal(outcome.stdout, 'HTTP/1.1 200 Made\r\nVia: x\r\n\r\n');
+        assert.match(outcome.stderr, /^> CONNECT example\.test:443 HTTP\/1\.1\n> Host: example\.test:443\n/m);
+        assert.match(outcome.stderr, /^porthole: \(35\) .*(TLS|https)/m);
+        assert.match(outcome.requests[0], /^CONNECT example\.test:443 /);
+      });
 
-    test('says that it speaks no TLS', async () => {
-      const outcome = await run('-sS', 'https://127.0.0.1:{port}/');
-      assert.equal(ended(outcome), 35);
-      assert.match(outcome.stderr, /^porthole: \(35\) .*(TLS|https)/);
-    });
+      test('says that it speaks no TLS', async () => {
+        const outcome = await run('-sS', 'https://127.0.0.1:{port}/');
+        assert.equal(ended(outcome), 35);
+        assert.match(outcome.stderr, /^porthole: \(35\) .*(TLS|https)/);
+      });
+    }
 
     test('says why it fails, unless it is to be silent', async () => {
       const loud = await run('http://127.0.0.1:{closed}/');
@@ -80,10 +84,10 @@ for (const [name, command] of Object.entries(commands)) {
     });
 
     test('shows its version and its options', async () => {
-      assert.match((await run('--version')).stdout, /^porthole \d+\.\d+\.\d+\nProtocols: http\n/);
+      assert.match((await run('--version')).stdout, /^porthole \d+\.\d+\.\d+\nProtocols: http( https)?\n/);
       const { stdout } = await run('-h');
       assert.match(stdout, /^Usage: porthole \[options\.\.\.\] <url>\n/);
-      for (const option of '-X -H -d -T -o -i -I -v -s -S -f -L -x -m -A -u -w -4 -6'.split(' ')) {
+      for (const option of '-X -H -d -T -o -i -I -v -s -S -f -L -x -m -A -u -w -4 -6 -E -k'.split(' ')) {
         assert.match(stdout, new RegExp(`^ ${option}, --`, 'm'));
       }
     });
@@ -179,20 +183,53 @@ for (const [name, command] of Object.entries(commands)) {
   });
 }
 
-test('the native command fails when what it writes to is gone', { skip: missing.native }, async () => {
-  await commands.native.build();
+for (const name of ['native', 'npm']) {
+  test(`the ${name} command fails when what it writes to is gone`, { skip: missing[name] }, async () => {
+    await commands[name].build();
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.end(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(1_000_000)}`));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const [program, args] = commands[name].start('', ['-sS', `http://127.0.0.1:${server.address().port}/`], false);
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (data) => (stderr += data));
+    const [code] = await once(child, 'close');
+    server.close();
+    assert.equal(code, 23);
+    assert.match(stderr, /^porthole: \(23\) can't write to standard output: broken pipe\n$/i);
+  });
+}
+
+test('the npm command gives all of a large body to a pipe that is read slowly, as it came', { skip: missing.npm }, async () => {
+  await commands.npm.build();
+  const body = randomBytes(3_000_001);
   const server = net.createServer((socket) => {
-    socket.on('error', () => {}).once('data', () => socket.end(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(1_000_000)}`));
+    socket.on('error', () => {}).once('data', () => socket.end(Buffer.concat([Buffer.from('HTTP/1.0 200 OK\r\n\r\n'), body])));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const [program, args] = commands.native.start('', ['-sS', `http://127.0.0.1:${server.address().port}/`], false);
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  child.stdout.destroy();
-  let stderr = '';
-  child.stderr.on('data', (data) => (stderr += data));
-  const [code] = await once(child, 'close');
+  const [program, args] = commands.npm.start('', ['-sS', `http://127.0.0.1:${server.address().port}/`], false);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const parts = [];
+  for await (const part of child.stdout) {
+    parts.push(part);
+    await turn();
+  }
   server.close();
-  assert.equal(code, 23);
-  assert.match(stderr, /^porthole: \(23\) can't write to standard output: Broken pipe\n$/);
+  assert.ok(Buffer.concat(parts).equals(body));
+});
+
+test('the npm command ends by the signal of Ctrl-C', { skip: missing.npm }, async () => {
+  await commands.npm.build();
+  const server = net.createServer((socket) => socket.on('error', () => {}).once('data', () => child.kill('SIGINT')));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const [program, args] = commands.npm.start('', ['-sS', `http://127.0.0.1:${server.address().port}/`], false);
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code, signal] = await once(child, 'close');
+  server.close();
+  assert.deepEqual([code, signal], [null, 'SIGINT']);
 });

@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { execute, lacking, root, workshop } from '../wasi/guests.mjs';
+import { withHttps } from '../wasi/tls.mjs';
 import { buildCommands } from './commands.mjs';
 import { startServer } from './server.mjs';
 
@@ -58,8 +60,8 @@ async function runBlock(commands) {
 
 describe('the README of the command', () => {
   test('shows how it is built and called on this machine', { skip: missing.native }, async () => {
-    assert.match((await runBlock(blocks[0])).stdout, /hello\n$/);
-    const { stdout, requests } = await runBlock(blocks[1]);
+    assert.match((await runBlock(blocks[1])).stdout, /hello\n$/);
+    const { stdout, requests } = await runBlock(blocks[2]);
     assert.match(stdout, /^Usage: porthole/);
     assert.match(stdout, /^200 6 \d+\.\d{6}$/m);
     assert.deepEqual(
@@ -71,13 +73,25 @@ describe('the README of the command', () => {
     );
   });
 
+  test('shows how it is called by npm', { skip: noOpenssl || noRuntime }, async () => {
+    const { ca, client } = certificates();
+    await withHttps('good', async (port, seen) => {
+      const names = { ':8443': `:${port}`, 'ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key };
+      const { stdout, requests } = await runBlock(Object.entries(names).reduce((text, [name, own]) => text.replaceAll(name, own), blocks[0]));
+      assert.match(stdout, /dist\/wasi\/\nhello\nhellohello$/);
+      assert.equal(requests.length, 1);
+      assert.equal(seen.requests, 3);
+      assert.equal(seen.peer, 'client');
+    }, { requestCert: true, rejectUnauthorized: false, ca: readFileSync(ca) });
+  });
+
   test('shows how it is built and called on WASI', { skip: noRuntime }, async () => {
-    const { stdout, requests } = await runBlock(blocks[2]);
+    const { stdout, requests } = await runBlock(blocks[3]);
     assert.match(stdout, /dist\/wasi\/\nhello\nhello\n$/);
     assert.equal(requests.length, 3);
   });
 
-  test('has no other commands', () => assert.equal(blocks.length, 3));
+  test('has no other commands', () => assert.equal(blocks.length, 4));
 
   test('lists all files of the command', () => {
     const listed = [...readme.matchAll(/^\| (`[\w.]+`.*?) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([\w.]+)`/g)].map(([, name]) => name));

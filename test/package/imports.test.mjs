@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The layers, from the caller down: a file imports of its own layer and of those below it. The first that fits counts. */
 const LAYERS = [
-  ['js/index.js', 'js/host.js'],
+  ['js/index.js', 'js/host.js', 'js/command/'],
   ['js/host/'],
   ['js/api/'],
   ['js/request/'],

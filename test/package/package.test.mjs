@@ -85,7 +85,7 @@ describe('the package', () => {
     ]) {
       assert.ok(paths.includes(path), path);
     }
-    const ofWasi = (path) => /^dist\/wasi\/.*\.(a|cmake|def|h|pc|wasm|wit)$/.test(path); // what `npm run build:wasi` makes
+    const ofWasi = (path) => /^dist\/(?:command|wasi)\/.*\.(a|cmake|def|h|pc|wasm|wit)$/.test(path); // what `npm run build:wasi` makes
     const unwanted = paths.filter((path) => !ofWasi(path) &&
       /^(test|build|demo|node_modules|\.)|\.(o|a|so|obj|map|log|tgz|py)$|\.test\.|CMakeCache/.test(path),
     );
