@@ -209,8 +209,19 @@ test('the table of errors has every class and code that the core raises', () => 
   for (const { className, code } of raised) assert.ok(documented.has(`${className} ${code}`), `${className} ${code}`);
 });
 
+/** The codes of porthole/host, whose classes are not exported. */
+const hostCodes = new Set(
+  readdirSync(join(root, 'js', 'host')).flatMap((file) => readFileSync(join(root, 'js', 'host', file), 'utf8').match(/ERR_HTTP_\w+/g) ?? []),
+);
+
+test('the table of errors has every code of porthole/host', () => {
+  const documented = new Set(tableUnder(manual, 'Errors').flatMap(([, codes]) => inBackticks(codes)));
+  assert.ok(hostCodes.size >= 5);
+  for (const code of hostCodes) assert.ok(documented.has(code), code);
+});
+
 test('the table of errors has no code that nothing raises', () => {
-  const codes = new Set(entries.map(({ code }) => code));
+  const codes = new Set([...entries.map(({ code }) => code), ...hostCodes]);
   for (const [names, cell] of tableUnder(manual, 'Errors')) {
     const [name] = inBackticks(names);
     for (const code of inBackticks(cell)) {
