@@ -166,7 +166,7 @@ export class Guest {
   call(name, ...numbers) {
     if (typeof name !== 'string' || name === '') return Promise.reject(argumentError('a call needs the name of a function', 'ERR_INVALID_ARG_TYPE'));
     const other = numbers.find((number) => typeof number !== 'number' && typeof number !== 'bigint');
-    if (other !== undefined) return Promise.reject(argumentError(`a guest takes numbers, not ${kindOf(other)}`, 'ERR_INVALID_ARG_TYPE'));
+    if (other !== undefined) return Promise.reject(argumentError(`a guest takes numbers, not ${kindOf(other)}: bytes and text go by write() and a pointer`, 'ERR_INVALID_ARG_TYPE'));
     return this.#ask({ name, numbers });
   }
 

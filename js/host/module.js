@@ -144,7 +144,8 @@ function checkModule(module, imports) {
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (from === 'porthole_host_v1' && FUNCTIONS.has(name) && kind === 'function') continue;
     if (imports.includes(from) && kind === 'function') continue;
-    throw argumentError(`the guest imports ${from}.${name}, which it is not given`);
+    const hint = KNOWN.includes(from) && kind === 'function' ? `: imports: ['${from}'] would give it` : '';
+    throw argumentError(`the guest imports ${from}.${name}, which it is not given${hint}`);
   }
   return module;
 }

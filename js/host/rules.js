@@ -38,6 +38,7 @@ function targetOf(host) {
   const bracketed = /^\[(.*)\]$/.exec(host)?.[1];
   const block = blockOf(bracketed ?? host);
   if (block !== null) return (block.family === 6) === (bracketed !== undefined) ? { kind: 'block', block } : null;
+  if (/[/\\%\s]/.test(host)) return null; // what domainToASCII would cut off, or mend
   const below = host.startsWith('*.');
   const name = domainToASCII(below ? host.slice(2) : host).toLowerCase();
   if (name === '' || !isName(name) || oddlySpelt(name) !== null) return null;
@@ -57,8 +58,10 @@ export function ruleOf(text, what) {
   const kind = scheme?.toLowerCase() ?? null;
   const target = host === undefined || (kind !== null && PORTS[kind] === undefined) ? null : targetOf(host);
   if (target === null || Number(port) > 65535) {
+    const block = blockOf(host?.replace(/\/.*/, '').replace(/^\[|\]$/g, '') ?? '') !== null;
+    const hint = !host?.includes('/') ? '' : block ? ', as a block has no bits behind its prefix' : ', as connections are not judged by paths';
     throw argumentError(
-      `${JSON.stringify(text)} is no rule of ${what}: a rule is [scheme://]host[:port], such as 'https://api.example.com:443', ` +
+      `${JSON.stringify(text)} is no rule of ${what}${hint}: a rule is [scheme://]host[:port], such as 'https://api.example.com:443', ` +
         "'*.example.com:443', '*:*', '10.1.0.0/16:8080' or '[fd00::/8]:8080'",
     );
   }

@@ -267,6 +267,8 @@ describe('a host', { skip: noClang }, () => {
       const foreign = Buffer.from('0061736d010000000104016000000209010365 6e760166 0000'.replaceAll(' ', ''), 'hex');
       await assert.rejects(host.run(foreign), { name: 'TypeError', message: 'the guest imports env.f, which it is not given' });
       await assert.rejects(host.run(foreign, { imports: ['env'] }), { name: 'TypeError' });
+      const wasi = host.run(guestOf('test/plugins/guests/wasi.c'));
+      await assert.rejects(wasi, { name: 'TypeError', message: /: imports: \['wasi_snapshot_preview1'\] would give it$/ });
       await assert.rejects(host.run(Buffer.from('not wasm at all')), { name: 'TypeError' });
       await assert.rejects(host.run(7), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
     });
@@ -366,7 +368,7 @@ describe('a host', { skip: noClang }, () => {
         const handle = await openSecure(raw, host);
         assert.equal(await raw.sendHead(handle, request(more, host)), DENIED);
         await raw.guest.close();
-        assert.equal(seen[0].text, '');
+        assert.equal(seen.map(({ text }) => text).join(''), ''); // the server may not have it yet
       });
     }
 

@@ -138,13 +138,18 @@ describe('rules', () => {
     for (const addresses of [[], ['x'], ['fe80::1%eth0'], ['127.1']]) assert.equal(allows(['*:*'], 'http://a.example', addresses), false);
   });
 
-  for (const rule of ['', 'ftp://a.example', 'a.example:65536', 'a.example:', 'a b', '10.0.0.1/8', '::1', '127.1', 'a.*', '[10.0.0.1]', 'https://a@b', '*.', 'a..b', 7]) {
+  for (const rule of ['', 'ftp://a.example', 'a.example:65536', 'a.example:', 'a b', '10.0.0.1/8', '::1', '127.1', 'a.*', '[10.0.0.1]', 'https://a@b', '*.', 'a..b', 'https://a.example/v1', 'a.example\\b', 'a%2eexample', 'a.exam\tple', 7]) {
     test(`${JSON.stringify(rule)} is no rule`, () => {
       const code = typeof rule === 'string' ? 'ERR_INVALID_ARG_VALUE' : 'ERR_INVALID_ARG_TYPE';
       assert.throws(() => new Policy([rule]), { name: 'TypeError', code });
       assert.throws(() => new Policy([], [rule]), { name: 'TypeError', code });
     });
   }
+
+  test('a rule with a path, or a block with more than its prefix, is refused with the reason', () => {
+    assert.throws(() => new Policy(['https://a.example/v1']), { message: /connections are not judged by paths/ });
+    assert.throws(() => new Policy(['10.0.0.1/8']), { message: /no bits behind its prefix/ });
+  });
 
   test('rules come as an array', () => {
     assert.throws(() => new Policy('*:*'), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /allow must be an array/ });
