@@ -18,11 +18,11 @@ describe('a guest that is given WASI', { skip: noClang }, () => {
   const wasi = (options) => host.run(guestOf('test/plugins/guests/wasi.c'), { imports: ['wasi_snapshot_preview1'], ...options });
 
   test('sleeps no longer than its call may take, and its thread is gone then', async () => {
-    const guest = await wasi({ time: 0.2 });
+    const guest = await wasi({ time: 2 });
     const began = performance.now();
     await assert.rejects(guest.call('nap', 60_000, 0), { code: 'ERR_HTTP_GUEST_TIME' });
     await guest.close();
-    assert.ok(performance.now() - began < 10_000);
+    assert.ok(performance.now() - began < 30_000);
   });
 
   test('sleeps for a time, and until one', async () => {
