@@ -263,7 +263,9 @@ class Berth {
     if (taken !== before) this.#desk.ring(ROOM);
     if (transport.writable || taken === put) return;
     this.#look();
-    this.#fail(HOST_CLOSED, 'the connection is closed for sending');
+    const { errored } = transport.socket; // it is told of later, and says more
+    if (errored) this.#fail(hostCode(errored), errored.message);
+    else this.#fail(HOST_CLOSED, 'the connection is closed for sending');
   }
 
   #write(at, length) {
