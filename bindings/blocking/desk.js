@@ -83,6 +83,7 @@ class Berth {
   #opened = null;
   #cancel = null;
   #closed = false;
+  #endSeen = false;
 
   /** @param {Desk} desk @param {Line} line */
   constructor(desk, line) {
@@ -201,9 +202,18 @@ class Berth {
       }
       const result = transport.receive(line.in, room.byteOffset - line.in.byteOffset, room.length);
       if (result > 0) this.#arrived(result);
-      else if (result === 0) line.set(ENDED, 1);
-      else this.#fail(result, transport.error?.message ?? '');
+      else if (result < 0) this.#fail(result, transport.error?.message ?? '');
+      else if (this.#endsLater()) return;
+      else line.set(ENDED, 1);
     }
+  }
+
+  /** An end may be what is left of a reset that a write was told of: it is looked at again when that is known. */
+  #endsLater() {
+    if (this.#endSeen || this.#opened.transport.socket.writableLength === 0) return false;
+    this.#endSeen = true;
+    setImmediate(() => this.#look());
+    return true;
   }
 
   /** Reads no more until the caller has made room. @returns {boolean} false when it has made it meanwhile */
