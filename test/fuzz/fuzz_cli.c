@@ -72,6 +72,11 @@ int32_t cli_host_close(int32_t file) {
 
 int32_t cli_host_terminal(int32_t file) { return file == CLI_STDOUT && take_byte(&from) & 1; }
 
+int32_t cli_host_tls(const cli_tls *settings) {
+  (void)settings;
+  return -(int32_t)(take_byte(&from) & 3); /* 0, or any CLI_TLS_* */
+}
+
 const char *cli_host_words(void) { return "words"; }
 
 const char *cli_host_advice(int32_t error) {
