@@ -223,7 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   calls = 0;
   now = 0;
   int code = cli_main(arguments);
-  assert_true(code >= 0 && code <= EXIT_REWIND);
+  assert_true(code >= 0 && code <= EXIT_CA);
   assert_true(!connected);
   for (size_t i = 0; i < FILES; i++) {
     assert_true(!files[i]);
