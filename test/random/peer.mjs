@@ -299,8 +299,9 @@ class Session {
   }
 
   #end(how) {
-    if (how === 'rst') this.#socket.resetAndDestroy();
-    else this.#socket.end();
+    if (how !== 'rst') this.#socket.end();
+    else if (this.#socket.writableEnded) this.#socket.destroy(); // Node can't reset what is being shut down, and leaves it open
+    else this.#socket.resetAndDestroy();
   }
 
   /** Writes in pieces: what is behind the answer always goes with the answer's last piece. */
