@@ -202,6 +202,7 @@ async function refused(play, op, connection) {
     },
     failed: (error) => {
       if (/^ERR_INVALID_(ARG|CHAR)/.test(error?.code) || error instanceof InvalidURL) return;
+      if (task.closed && error?.name === 'NotConnected') return; // it was still waiting
       if (error?.name === 'CannotSendRequest' && known !== 'idle') return;
       if (before?.reason === error) return;
       if (known === 'unknown' && connection.requests.some(({ source }) => source?.error === error)) return; // nobody was told before
