@@ -254,7 +254,7 @@ class Session {
   /** Writes, and waits until there is room for more. */
   async #send(bytes, flushed = undefined) {
     const socket = this.#socket;
-    if (socket.destroyed || socket.writableEnded) return;
+    if (socket.destroyed || socket.writableEnded || this.#stalled) return;
     if (!socket.write(bytes, flushed)) {
       await new Promise((resolve) => {
         const go = () => {
