@@ -9,6 +9,7 @@
 //   closed     by the reader
 
 import { Buffer } from 'node:buffer';
+import types from 'node:util/types';
 import { IncompleteRead, NotConnected } from '../errors.js';
 import { IDLE, PHASE_LENGTH, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
 import { abortedOf, reasonOf } from './signals.js';
@@ -335,7 +336,7 @@ export class Inflow {
    * @param {Uint8Array} target
    */
   into(target) {
-    const shared = target.buffer instanceof SharedArrayBuffer; // it can't go away
+    const shared = types.isSharedArrayBuffer(target.buffer); // of any realm; it can't go away
     return this.#begun(() => (this.#ended() ? 0 : this.#fill(target, shared, (count) => count)));
   }
 
