@@ -2,19 +2,20 @@
 //
 // What makes components: the tools and the WIT of WASI out of npm's @bytecodealliance/jco, which test/component/package.json names.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root, run, runQuietly, say } from '../setup.mjs';
+import { isInstalled } from '../wasi/tools.mjs';
 
 /** Where the tools are: not in bindings/, all of which is ours. */
 const folder = join(root, 'test', 'component');
 const require = createRequire(join(folder, 'package.json'));
 
-/** Installs the tools, where they aren't there. */
+/** Installs the tools, when they are not there or others are wanted. */
 export function installTools() {
-  if (existsSync(join(folder, 'node_modules', '.package-lock.json'))) return;
+  if (isInstalled(folder)) return;
   say('installing the tools for components of test/component/package-lock.json');
   run('npm', ['ci', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error']);
 }

@@ -56,12 +56,16 @@ export async function alone(name, work) {
   }
 }
 
+/** Are the npm packages of a folder there, as its lock file wants them? @param {string} folder */
+export function isInstalled(folder) {
+  const installed = join(folder, 'node_modules', '.package-lock.json');
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
+}
+
 /** Installs the tools, when they are not there or others are wanted. */
 export function installTools() {
   return alone('tools', () => {
-    const installed = join(toolsFolder, 'node_modules', '.package-lock.json');
-    const wanted = join(toolsFolder, 'package-lock.json');
-    if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
+    if (isInstalled(toolsFolder)) return;
     say('installing the tools for components of test/wasi/package-lock.json');
     runQuietly('npm', ['ci', '--prefix', toolsFolder, '--no-audit', '--no-fund', '--loglevel=error']);
   });
