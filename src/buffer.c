@@ -8,8 +8,8 @@
  *     [ free | head | run | run | raw | region for the next receive | free ]
  *     [ run | raw | region for the next receive | head | run | run | free ]        wrapped
  *
- * A region that was handed out stays where it is until it was filled, also when everything around it is consumed: the
- * kernel may be writing into it.
+ * A region that was handed out stays where it is until it was filled or given back, also when everything around it is
+ * consumed: the kernel may be writing into it.
  */
 #include "buffer.h"
 
@@ -127,9 +127,6 @@ static uint32_t find_room(porthole_conn *conn) {
       conn->wrapped = true;
       return first;
     }
-    if (between && conn->end < REUSE_AFTER && conn->rx_size > 4 * REUSE_AFTER) {
-      conn->end = REUSE_AFTER; /* small messages take turns between two places, which a host can keep views of */
-    }
   } else if (room < REGION_MIN && first == view->raw) {
     /* A head or a trailer section has to grow: nothing but a kept head lies below it. */
     start = porthole__settle_head(conn);
@@ -168,6 +165,12 @@ int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *le
   *offset = conn->pending;
   *length = conn->pending_length;
   return 0;
+}
+
+void porthole_conn_return_region(porthole_conn *conn) {
+  if (!conn->in_host) {
+    conn->pending_length = 0;
+  }
 }
 
 /* ---- the reader's side ---- */

@@ -120,7 +120,7 @@ class Berth {
     transport.onreadable = () => this.#look();
     transport.ondrain = () => this.drain();
     transport.offer = () => line.roomIn(READ_MOST);
-    transport.onpassed = (bytes) => this.#passed(bytes.length);
+    transport.onpassed = (bytes) => this.#passed(bytes);
     line.setText(INFO_PEER, endOf(transport.socket.remoteAddress, transport.socket.remotePort));
     line.setText(INFO_LOCAL, endOf(transport.socket.localAddress, transport.socket.localPort));
     line.set(RIGHTS, rights);
@@ -170,12 +170,14 @@ class Berth {
     return true;
   }
 
-  /** Bytes came straight into the ring. @returns {true} they were taken */
-  #passed(length) {
+  /** Bytes came. @returns {number} how many of them came straight into the ring: all, or none */
+  #passed(bytes) {
+    const { length } = bytes;
+    if (bytes.buffer !== this.#line.in.buffer) return 0;
     this.#arrived(length);
     if (this.#line.count(IN_PUT, IN_TAKEN) === this.#line.size) this.#stall();
     this.#desk.ring(NEWS);
-    return true;
+    return length;
   }
 
   /** Bytes are in the ring: the caller's, as far as they may be. */

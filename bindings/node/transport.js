@@ -2,12 +2,12 @@
 //
 // One stream of bytes to a peer: a net.Socket of our own, or any Duplex that a caller brings.
 //
-// A socket of our own is read with `onread` and a buffer function: the kernel writes into the region of the guest's
-// memory that a receive left pending, or into a block that a reader offers, with no Readable in between. A block is memory
-// of ours, which nobody else has: a caller's own could be transferred, shrunk or collected while the kernel still writes to
-// where it was. Whenever neither is at hand (the guest has no room, the socket is paused, the transport has
-// changed its owner) a spare buffer is handed out instead, and what lands there is queued. A buffer that was handed out is
-// the kernel's until the next callback, and is held on to until then.
+// A socket of our own is read with `onread` and a buffer function, with no Readable in between: into memory that a reader
+// offers, or else into one block, which all transports share. The bytes in it are taken at once, before anything else can be
+// read: by a reader, or into the guest's memory by a receive that is told of them; what nobody takes is queued, as a copy.
+// So the kernel never writes where somebody else could be by then: the guest's memory is another connection's after close(),
+// and a caller's could be transferred, shrunk or collected. What a reader offers is memory that nobody else has, and that
+// is held on to until the next read.
 //
 // A TLS socket that is made by `connect` is read the same way: then it is OpenSSL that fills the buffers, a record at a
 // time, also after the socket was paused. As every read asks for its buffer, none is filled twice. Where TLS goes around a
@@ -34,8 +34,10 @@ import {
   WANT_READ,
 } from '../generated/errors.js';
 
-const SPARE_SIZE = 64 * 1024;
-const FIRST_SPARE_SIZE = 16 * 1024; // which a socket asks for when it is made, before anybody can receive
+/** Bytes of the block: small enough to be in a cache still when they are taken. */
+export const BLOCK = 64 * 1024;
+/** What is read into it at once of heads, chunks and small bodies, which go through the guest: less to be touched there. */
+export const LEAD = 32 * 1024;
 const ALPN = ['http/1.1'];
 
 const codes = {
@@ -117,8 +119,13 @@ function keepForNextReader(socket) {
 
 /**
  * @callback Offer
- * @returns {Uint8Array | null} a block of ours to read into instead of the guest's memory, or null
+ * @returns {Uint8Array | null} memory to read into instead of the block, or null
  */
+
+/** A plain Uint8Array, whose views cost less than those of a Buffer. @type {Uint8Array} */
+let block;
+/** @type {Uint8Array} */
+let lead;
 
 export class Transport {
   /** Called when there is something to receive, the end and failures included. @type {() => void} */
@@ -127,12 +134,17 @@ export class Transport {
   ondrain = () => {};
   /** Called once with the error that ended the transport. @type {(error: Error) => void} */
   onfailure = () => {};
-  /** Asked before each read for memory that bypasses the guest. @type {Offer} */
+  /** Asked before each read for memory that bypasses block and guest. @type {Offer} */
   offer = () => null;
-  /** Told what came into offered memory; answers whether it was taken. @type {(bytes: Uint8Array) => boolean} */
-  onpassed = () => false;
-  /** How much is read at once into the guest's memory, in bytes: more would only be read from a colder memory again. */
-  lead = 128 * 1024;
+  /**
+   * Told what came, there or in the block; answers how many of the bytes were taken, from the first on. The others go the
+   * way of all bytes, through the guest.
+   *
+   * @type {(bytes: Uint8Array) => number}
+   */
+  onpassed = () => 0;
+  /** How much is read into the block at once, in bytes: 1 to BLOCK. */
+  most = LEAD;
   /** Called when the socket is closed. @type {() => void} */
   onclosed = () => {};
   /** How TLS is spoken when it is started. @type {Secured} */
@@ -158,17 +170,9 @@ export class Transport {
    */
   settled = true;
 
-  #guest = null; // the guest's memory …
-  #pending = 0; // … where a receive is pending: its address …
-  #pendingLength = 0; // … and length
-  #region = null; // a view of the region that was handed out last …
-  #regionAddress = 0;
-  #otherRegion = null; // … and of the one before: small messages take turns between two
-  #otherAddress = 0;
   #handed = null; // what the kernel may be writing into
-  #handedKind = ''; // 'region', 'offer' or 'spare'
-  #arrived = 0; // bytes that came into the pending region
-  #queue = []; // bytes that came elsewhere
+  #landed = null; // bytes that have just come, and are nobody's copy yet
+  #queue = []; // bytes that nobody took at once
   #ended = false;
   #paused = false;
   #handshake = 1; // what startTls answers next: 1 is for "begin one"
@@ -178,7 +182,6 @@ export class Transport {
   #held = 0; // writes that the socket has not done with
   #patient = false; // do errors of writes wait for what is there?
   #released = false;
-  #freed = null;
   #resting = false; // may the process end, for all that the socket does?
 
   /** @param {import('node:stream').Duplex} socket @param {boolean} own was it made by `connect`? */
@@ -248,7 +251,6 @@ export class Transport {
     if (this.readable) return HOST_OTHER; // said in clear: it has no place inside
     const inner = this.#leave();
     inner.on('error', this.#onerror);
-    this.#pendingLength = 0;
     this.#handshake = WANT_READ;
     this.#own = false;
     this.#plain = false;
@@ -324,12 +326,8 @@ export class Transport {
     this.onreadable();
   }
 
-  /**
-   * Lets go of the socket: it is somebody else's now, who reads it as any stream.
-   *
-   * @param {() => void} freed called once the kernel can't write into the guest's memory any more
-   */
-  release(freed) {
+  /** Lets go of the socket: it is somebody else's now, who reads it as any stream. */
+  release() {
     this.rest(false);
     const socket = this.#leave();
     const queue = this.#queue.splice(0);
@@ -340,21 +338,10 @@ export class Transport {
       keepForNextReader(socket);
     }
     this.passing = true;
-    if (!this.#own || this.#handedKind === 'spare' || socket.destroyed) {
-      freed();
-    } else {
-      this.#freed = freed;
-      socket.once('close', () => this.#free());
-    }
     this.#released = true;
     if (!this.#made) return;
     socket.allowHalfOpen = false; // as net.connect makes it
     if (this.#ended && !socket.destroyed) socket.end();
-  }
-
-  #free() {
-    this.#freed?.();
-    this.#freed = null;
   }
 
   /** Resolves when a socket that is connecting is connected. */
@@ -403,7 +390,7 @@ export class Transport {
 
   /** Would a receive find something? */
   get readable() {
-    return this.#arrived > 0 || this.#queue.length > 0 || this.#ended || this.failure !== undefined;
+    return this.#landed !== null || this.#queue.length > 0 || this.#ended || this.failure !== undefined;
   }
 
   /**
@@ -427,28 +414,31 @@ export class Transport {
     delayWriteErrors(this.socket);
   }
 
-  /** porthole_host_recv. @param {Buffer} guest @param {number} address @param {number} capacity */
+  /**
+   * porthole_host_recv, but that nothing is written there once this has answered.
+   *
+   * @param {Buffer} guest
+   * @param {number} address
+   * @param {number} capacity
+   */
   receive(guest, address, capacity) {
-    if (this.#arrived > 0 && address === this.#pending) {
-      const count = Math.min(this.#arrived, capacity);
-      this.#arrived = 0;
-      this.#pendingLength = 0;
+    const bytes = this.#landed ?? this.#queue[0];
+    if (bytes !== undefined) {
+      const count = Math.min(bytes.length, capacity);
+      const all = count === bytes.length;
+      guest.set(all ? bytes : bytes.subarray(0, count), address);
+      if (this.#landed !== null) {
+        this.#landed = null;
+        if (!all) this.#queue.push(Buffer.from(bytes.subarray(count)));
+      } else if (all) {
+        this.#queue.shift();
+      } else {
+        this.#queue[0] = bytes.subarray(count);
+      }
       return count;
     }
-    if (this.#queue.length > 0) {
-      const first = this.#queue[0];
-      const count = Math.min(first.length, capacity);
-      guest.set(count < first.length ? first.subarray(0, count) : first, address);
-      if (count < first.length) this.#queue[0] = first.subarray(count);
-      else this.#queue.shift();
-      return count;
-    }
-    this.#pendingLength = 0;
     if (this.failure !== undefined) return this.failure;
     if (this.#ended) return 0;
-    this.#guest = guest;
-    this.#pending = address;
-    this.#pendingLength = capacity;
     if (this.#paused) this.resume();
     return WANT_READ;
   }
@@ -476,7 +466,6 @@ export class Transport {
 
   /** Closes the socket at once. Idempotent. */
   destroy() {
-    this.#pendingLength = 0;
     try {
       this.socket.destroy();
     } catch (error) {
@@ -484,55 +473,40 @@ export class Transport {
     }
   }
 
-  #viewOfRegion() {
-    const address = this.#pending;
-    const length = Math.min(this.#pendingLength, this.lead);
-    if (this.#regionAddress !== address || this.#region?.length !== length) {
-      const other = this.#otherRegion;
-      const found = this.#otherAddress === address && other?.length === length;
-      this.#otherRegion = this.#region;
-      this.#otherAddress = this.#regionAddress;
-      this.#region = found ? other : this.#guest.subarray(address, address + length);
-      this.#regionAddress = address;
-    }
-    return this.#region;
-  }
-
   /** Before each read: where its bytes go. Never empty: that would close the socket. */
   #nextBuffer() {
-    const offered = this.#queue.length === 0 ? this.offer() : null;
-    if (offered !== null) {
-      this.#handedKind = 'offer';
-      this.#handed = offered;
-    } else if (this.#pendingLength > 0 && this.#queue.length === 0 && !this.passing) {
-      this.#handedKind = 'region';
-      this.#handed = this.#viewOfRegion();
-    } else {
-      this.#handedKind = 'spare';
-      this.#handed = Buffer.allocUnsafeSlow(this.#handed === null ? FIRST_SPARE_SIZE : SPARE_SIZE);
-    }
+    this.#handed = (this.#queue.length === 0 ? this.offer() : null) ?? this.#partOfBlock();
     return this.#handed;
+  }
+
+  #partOfBlock() {
+    if (block === undefined) {
+      block = new Uint8Array(BLOCK);
+      lead = block.subarray(0, LEAD);
+    }
+    if (this.most === LEAD) return lead;
+    return this.most === BLOCK ? block : block.subarray(0, this.most);
   }
 
   /** After each read. @returns {boolean} go on reading? */
   #read(length) {
+    const handed = this.#handed;
+    const bytes = length === handed.length ? handed : handed.subarray(0, length);
     this.bytesReceived += length;
-    this.settled = this.#plain && length < this.#handed.length;
-    if (this.#released) {
-      const bytes = Buffer.from(this.#handed.subarray(0, length));
-      this.#free();
-      return this.socket.push(bytes);
-    }
-    if (this.#handedKind === 'region' && this.#pendingLength > 0 && this.#regionAddress === this.#pending) {
-      this.#arrived = length;
+    this.settled = this.#plain && length < handed.length;
+    if (this.#released) return this.socket.push(Buffer.from(bytes));
+    if (this.#queue.length > 0) {
+      this.#queue.push(Buffer.from(bytes));
       this.onreadable();
       return !this.#paused;
     }
-    const bytes = this.#handed.subarray(0, length);
-    if (this.#handedKind === 'offer' && this.onpassed(bytes)) return !this.#paused;
-    // The memory may be handed out again before it is read: a copy, unless it is ours alone.
-    this.#queue.push(this.#handedKind === 'spare' ? bytes : Buffer.from(bytes));
-    this.onreadable();
+    const taken = this.onpassed(bytes);
+    if (taken < length) {
+      this.#landed = taken === 0 ? bytes : bytes.subarray(taken);
+      this.onreadable();
+      if (this.#landed !== null) this.#queue.push(Buffer.from(this.#landed));
+      this.#landed = null;
+    }
     return !this.#paused;
   }
 

@@ -438,7 +438,7 @@ export class Connection {
 
   /** @returns {number} EVENT_* bits, WANT_READ, WANT_SPACE or an error */
   receive() {
-    return this.#exports.porthole_conn_receive(this.#address);
+    return this.#exports.porthole_flat_receive(this.#address);
   }
 
   /** @param {number} error HOST_* */

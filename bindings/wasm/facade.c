@@ -30,6 +30,7 @@ int32_t porthole_flat_sent_chunks(porthole_conn *conn, const uint8_t *bytes, siz
 int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host_length, uint32_t port, uint32_t flags,
                            int32_t timeout_ms);
 int32_t porthole_flat_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags);
+int32_t porthole_flat_receive(porthole_conn *conn);
 int32_t porthole_flat_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
 int32_t porthole_flat_params_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
 int32_t porthole_flat_check_head(const uint8_t *head, size_t head_length, const uint8_t *host, size_t host_length,
@@ -121,6 +122,12 @@ int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host
 /** porthole_conn_start_tls */
 int32_t porthole_flat_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags) {
   return porthole_conn_start_tls(conn, span(name, name_length), flags);
+}
+
+/** porthole_conn_receive for a host that writes nothing once it has answered: what comes later can go where there is room then */
+int32_t porthole_flat_receive(porthole_conn *conn) {
+  porthole_conn_return_region(conn);
+  return porthole_conn_receive(conn);
 }
 
 /** porthole_fields_list */

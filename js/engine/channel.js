@@ -13,6 +13,7 @@ import { Buffer } from 'node:buffer';
 import { Host } from '../../bindings/node/host.js';
 import { unacknowledged } from '../../bindings/node/sent.js';
 import { now } from '../../bindings/node/timers.js';
+import { BLOCK, LEAD } from '../../bindings/node/transport.js';
 import { Connection } from '../../bindings/wasm/connection.js';
 import { setHost } from '../../bindings/wasm/instance.js';
 import {
@@ -34,18 +35,13 @@ import { Waiting } from './waiting.js';
 const KEEP_ALIVE_MARGIN = 1000;
 /** So many body bytes have to be due for a read that bypasses the guest … */
 const DIRECT_MIN = 64 * 1024;
-/** … with memory for so many, or for a TLS record … */
+/** … and memory of ours has to have room for so many, or for a TLS record, to be read into … */
 const ROOM_MIN = 64 * 1024;
 const RECORD = 16 * 1024;
 /** … and so many of them come through the guest at last, so that what follows a body unasked is seen. */
 const DIRECT_REST = 16 * 1024;
-/**
- * So much is read at once into the guest's memory where chunks are decoded there, which a cache should hold meanwhile, and
- * where a reader has room for more and is left to bypass the guest soon.
- */
-const LEAD = 64 * 1024;
-/** What is read into on the way to a caller's memory: small enough to be in a cache still when it is copied. */
-const BLOCK = 64 * 1024;
+/** A caller's memory with room for so many is filled to its end by one read, so that the next one fills the next. */
+const FILL_MIN = 16 * 1024;
 
 setHost(() => new Host());
 
@@ -94,8 +90,7 @@ export class Channel {
   keptUntil = Number.POSITIVE_INFINITY;
 
   #handle = 0;
-  #block = null; // memory on the way to a caller's, while a response is read
-  #uses = 1; // who may touch the core's memory: this, calls that are under way, and the kernel for a socket given away
+  #uses = 1; // who may touch the core's memory: this, and calls that are under way
   #pumping = false;
   #flushing = false;
   #pumpLater = false;
@@ -167,8 +162,7 @@ export class Channel {
     core.read(available, 0, available.length);
     const head = Buffer.concat([unread, available, core.raw]);
     const transport = this.detach();
-    this.#uses++; // until the kernel can't write into the core's memory any more
-    transport.release(() => this.#unuse());
+    transport.release();
     this.close(new NotConnected('the socket was given away'));
     return { socket: transport.socket, head };
   }
@@ -374,38 +368,50 @@ export class Channel {
     return true;
   }
 
-  /** A block of the reader's for the next read, when only body bytes can come. */
-  #offer() {
-    const { transport } = this;
-    if (this.core.chunked) transport.lead = LEAD;
-    if (this.reader === null) return null;
-    const certain = this.core.phase === PHASE_CLOSE ? this.core.direct() : this.core.direct() - DIRECT_REST;
-    if (certain < DIRECT_MIN) return null;
-    const room = this.reader.room(this.#newBlock);
-    if (room === null || room.length < (transport.byRecord ? RECORD : ROOM_MIN)) return null;
-    if (this.reader.size > LEAD) transport.lead = LEAD;
-    return room.length > certain ? room.subarray(0, certain) : room;
+  /** How many of the next bytes are body bytes for sure, and may go to a reader without the guest. */
+  get #certain() {
+    const { core } = this;
+    return core.phase === PHASE_CLOSE ? core.direct() : core.direct() - DIRECT_REST;
   }
 
-  #newBlock = () => {
-    this.#block ??= Buffer.allocUnsafeSlow(BLOCK);
-    return this.#block;
-  };
+  /** Memory of the reader's for the next read, if it is ours and only body bytes can come. */
+  #offer() {
+    const { transport, reader } = this;
+    transport.most = LEAD;
+    if (!this.core.open) return null;
+    const certain = this.#certain;
+    if (certain < DIRECT_MIN) return null;
+    transport.most = BLOCK;
+    if (reader === null) return null;
+    const room = reader.room();
+    if (room !== null && room.length >= (transport.byRecord ? RECORD : ROOM_MIN)) {
+      return room.length > certain ? room.subarray(0, certain) : room;
+    }
+    const { wanted } = reader;
+    if (!transport.byRecord && wanted >= FILL_MIN && wanted < BLOCK) transport.most = wanted;
+    return null;
+  }
 
-  /** @returns {boolean} whether it was wanted: if not it goes the way of all bytes, through the guest */
+  /** Bytes came. @returns {number} how many of them the reader has taken */
   #passed(bytes) {
-    if (this.reader?.passed(bytes) !== true) return false;
-    this.#received();
-    this.core.passed(bytes.length);
-    this.#moved();
-    return true;
+    const { core, reader } = this;
+    if (reader === null || this.#flushing || this.#pumping) return 0;
+    const certain = this.#certain;
+    if (certain <= 0) return 0;
+    const count = reader.passed(bytes.length > certain ? bytes.subarray(0, certain) : bytes);
+    if (count === 0) return 0;
+    core.passed(count);
+    if (count === bytes.length) {
+      this.#received();
+      this.#moved();
+    }
+    return count;
   }
 
   /** The reader is done with the response: whole, or not at all. */
   finish() {
     if (this.closed) return;
     const { core } = this;
-    this.#block = null;
     this.#uses++;
     const whole = core.phase === PHASE_END;
     if (core.open) {

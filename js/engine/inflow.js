@@ -22,7 +22,7 @@ const BLOCK_MAX = 8 * 1024 * 1024;
 /** Bytes of an ArrayBuffer: 0 once it was transferred. */
 const byteLengthOf = Function.prototype.call.bind(Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get);
 
-const NO_MEMORY = { size: null, absorb: null, room: null, passed: null, taken: null };
+const NO_MEMORY = { absorb: null, room: null, wanted: null, passed: null, taken: null };
 
 const nothing = () => Buffer.alloc(0);
 
@@ -31,10 +31,10 @@ const nothing = () => Buffer.alloc(0);
  *
  * @typedef {object} Operation
  * @property {() => unknown} step gives its result, or undefined as long as there is none, or throws
- * @property {(() => number) | null} size of the memory that it fills, in bytes
  * @property {(() => number) | null} absorb takes what is at hand; answers how much that was
- * @property {((block: () => Uint8Array) => Uint8Array) | null} room memory of ours for what comes next, `block()` or its own
- * @property {((bytes: Uint8Array) => boolean) | null} passed told what came there; answers whether it was taken
+ * @property {(() => Uint8Array | null) | null} room memory of ours for what comes next
+ * @property {(() => number) | null} wanted how many bytes more it has memory for
+ * @property {((bytes: Uint8Array) => number) | null} passed takes body bytes, which may have come into `room`; answers how many
  * @property {(() => Buffer) | null} taken what it has taken so far
  */
 
@@ -174,14 +174,14 @@ export class Inflow {
     return this.#open ? (this.#queue[0]?.absorb?.() ?? 0) : 0; // what comes behind its end is another response's
   }
 
-  /** How much memory the operation under way fills, in bytes. */
-  get size() {
-    return this.#queue[0]?.size?.() ?? 0;
+  /** @returns {Uint8Array | null} memory of ours for what comes next */
+  room() {
+    return this.#open ? (this.#queue[0]?.room?.() ?? null) : null;
   }
 
-  /** @param {() => Uint8Array} block gives some @returns {Uint8Array | null} memory of ours for what comes next */
-  room(block) {
-    return this.#open ? (this.#queue[0]?.room?.(block) ?? null) : null;
+  /** For how many bytes more the operation under way has memory. */
+  get wanted() {
+    return this.#open ? (this.#queue[0]?.wanted?.() ?? 0) : 0;
   }
 
   /** What the operation under way has taken and not given. @returns {Buffer} */
@@ -189,9 +189,9 @@ export class Inflow {
     return this.#queue[0]?.taken?.() ?? nothing();
   }
 
-  /** These bytes came into `room`. @param {Uint8Array} bytes @returns {boolean} were they taken? */
+  /** These bytes of the body came, into `room` or elsewhere. @param {Uint8Array} bytes @returns {number} how many were taken */
   passed(bytes) {
-    return this.#queue[0]?.passed?.(bytes) ?? false;
+    return this.#open ? (this.#queue[0]?.passed?.(bytes) ?? 0) : 0;
   }
 
   // ---- ending ----
@@ -432,10 +432,10 @@ export class Inflow {
         }
         return made.step();
       },
-      size: () => made?.size?.() ?? 0,
       absorb: () => made?.absorb() ?? 0,
-      room: (block) => made?.room?.(block) ?? null,
-      passed: (bytes) => made?.passed?.(bytes) ?? false,
+      room: () => made?.room() ?? null,
+      wanted: () => made?.wanted() ?? 0,
+      passed: (bytes) => made?.passed(bytes) ?? 0,
       taken: () => made?.taken() ?? nothing(),
     };
     return operation;
@@ -467,17 +467,21 @@ export class Inflow {
       if (whole || offset === 0 || channel.abandoned) throw this.#failure(() => Buffer.from(target.subarray(0, offset)));
       return result(offset);
     };
-    const room = (block) => {
-      if (ours) return target.subarray(offset, wanted);
-      return isThere() ? block().subarray(0, wanted - offset) : null;
-    };
+    const room = () => (ours ? target.subarray(offset, wanted) : null);
     const passed = (bytes) => {
-      if (!isThere()) return false;
-      if (!ours) target.set(bytes, offset);
-      offset += bytes.length;
-      return true;
+      if (!isThere()) return 0;
+      const count = place(bytes, target, offset, wanted);
+      offset += count;
+      return count;
     };
-    return { step, size: () => wanted, absorb, room, passed, taken: () => Buffer.from(target.subarray(0, offset)) };
+    return {
+      step,
+      absorb,
+      room,
+      wanted: () => (isThere() ? wanted - offset : 0),
+      passed,
+      taken: () => Buffer.from(target.subarray(0, offset)),
+    };
   }
 
   /** Reads up to `wanted` bytes in blocks: their number is not known, or too large to make room for it at once. */
@@ -517,10 +521,11 @@ export class Inflow {
     };
     next();
     const passed = (bytes) => {
-      offset += bytes.length;
-      return true;
+      const count = place(bytes, block, offset, block.length);
+      offset += count;
+      return count;
     };
-    return { step, size: () => wanted, absorb, room: () => block.subarray(offset), passed, taken: gathered };
+    return { step, absorb, room: () => block.subarray(offset), wanted: () => block.length - offset, passed, taken: gathered };
   }
 
   /** Gives `take()` once body bytes are at hand, `end()` at the end of the body; undefined as long as neither. */
@@ -539,6 +544,15 @@ export class Inflow {
     if (failed !== null && !channel.abandoned) return failed();
     throw this.#failure(partial);
   }
+}
+
+/** Puts bytes where they belong, unless they are there already. @returns {number} how many there was room for up to `end` */
+function place(bytes, target, offset, end) {
+  const count = Math.min(bytes.length, end - offset);
+  if (bytes.buffer !== target.buffer || bytes.byteOffset !== target.byteOffset + offset) {
+    target.set(count === bytes.length ? bytes : bytes.subarray(0, count), offset);
+  }
+  return count;
 }
 
 /** The memory of a reader went away while bytes were waited for. */

@@ -471,6 +471,9 @@ void porthole_conn_taken(porthole_conn *conn, size_t length);
  */
 int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *length);
 
+/** Takes back the region that was handed out and not filled: nobody writes there any more, and the next one can be elsewhere. */
+void porthole_conn_return_region(porthole_conn *conn);
+
 /**
  * Interprets bytes that were put into the region.
  *
