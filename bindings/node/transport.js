@@ -34,8 +34,8 @@ import {
   WANT_READ,
 } from '../generated/errors.js';
 
-/** Bytes of the block: small enough to be in a cache still when they are taken. */
-export const BLOCK = 64 * 1024;
+/** Bytes of the block: few reads for a large body, and small enough to be in a cache still when they are taken. */
+export const BLOCK = 256 * 1024;
 /** What is read into it at once of heads, chunks and small bodies, which go through the guest: less to be touched there. */
 export const LEAD = 32 * 1024;
 const ALPN = ['http/1.1'];
