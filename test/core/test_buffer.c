@@ -180,6 +180,18 @@ static void check_head(const progress *now) {
   assert_memory_equal(now->to->rx + view->head, stream + response->head, view->head_length);
 }
 
+/** Hands a region out, which the next bytes go to, or takes it back. */
+static void hand_out(const feed *to) {
+  uint32_t offset = 0;
+  uint32_t length = 0;
+  if (porthole_conn_region(to->conn, &offset, &length) == 0) {
+    assert_true(length > 0 && offset + length <= to->rx_size);
+  }
+  if (random_below(2) == 0) {
+    porthole_conn_return_region(to->conn);
+  }
+}
+
 static void read_body(progress *now, size_t most) {
   const porthole_view *view = now->to->view;
   size_t length = view->body_length < most ? view->body_length : most;
@@ -223,7 +235,7 @@ static void drive(const feed *to) {
   size_t fed = 0;
   while (now.answered < RESPONSES) {
     bool room = true;
-    switch (random_below(5)) {
+    switch (random_below(6)) {
     case 0:
       ask(&now);
       break;
@@ -233,6 +245,9 @@ static void drive(const feed *to) {
       break;
     case 3:
       read_body(&now, 1 + random_size(BODY_MAX));
+      break;
+    case 4:
+      hand_out(to);
       break;
     default:
       pass(&now);
@@ -264,9 +279,34 @@ static void what_comes_out_is_what_was_sent(void **state) {
   }
 }
 
+/** The region that is handed out behind bytes is no longer where it was, once it was returned and they are read. */
+static void a_region_that_was_returned_begins_where_there_is_room(void **state) {
+  (void)state;
+  static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n";
+  feed to = feed_new(8192);
+  uint32_t before = 0;
+  uint32_t after = 0;
+  uint32_t length = 0;
+  size_t given = 0;
+  assert_int_equal(feed_request(&to, "GET"), 0);
+  assert_true(feed_some(&to, (const uint8_t *)head, sizeof head - 1, &given) >= 0);
+  assert_int_equal(porthole_conn_accept(to.conn), 0);
+  porthole_conn_release(to.conn);
+  assert_true(feed_some(&to, stream, 2000, &given) >= 0);
+  assert_int_equal(porthole_conn_region(to.conn, &before, &length), 0);
+  assert_int_equal(porthole_conn_consume(to.conn, 2000), 0);
+  assert_int_equal(porthole_conn_region(to.conn, &after, &length), 0);
+  assert_int_equal(after, before);
+  porthole_conn_return_region(to.conn);
+  assert_int_equal(porthole_conn_region(to.conn, &after, &length), 0);
+  assert_int_equal(after, 0);
+  feed_free(&to);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_comes_out_is_what_was_sent),
+      cmocka_unit_test(a_region_that_was_returned_begins_where_there_is_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,30 @@ test('1,000 connections that are open at once and closed give their memory and a
     assert.ok(measured[1].rss - measured[0].rss < 400 * MB, JSON.stringify(measured));
   }));
 
+test('a connection that has read a long body in small chunks, however slowly, needs no more memory than for some of them', LIMIT, () => {
+  const chunk = `40\r\n${'x'.repeat(64)}\r\n`;
+  const answer = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(4800)}0\r\n\r\n`;
+  return withServer(() => answer, async ({ port }) => {
+    const measured = await measure(`
+      const view = new Uint8Array(65536);
+      const use = async () => {
+        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 20 });
+        await conn.request('GET', '/');
+        const response = await conn.getresponse();
+        while ((await response.readinto(view)) > 0);
+        return conn;
+      };
+      const all = [];
+      for (let i = 0; i < 20; i++) all.push(await use());
+      await measure();
+      for (let i = 0; i < 10; i++) all.push(...await Promise.all(Array.from({ length: 30 }, use)));
+      await measure();
+      for (const conn of all) conn.close();`);
+    const each = (measured[1].rss - measured[0].rss) / 300;
+    assert.ok(each < 100 * 1024, `${each} bytes for each`);
+  });
+});
+
 test('limits of 50 sizes, one after the other and side by side, leave nothing behind', LIMIT, () =>
   answered(async ({ port }) => {
     const measured = await measure(`
