@@ -194,13 +194,16 @@ async function refused(play, op, connection) {
   if (unsafe) return;
   play.say(`c${connection.index}: a refused argument, ${op.what}`);
   const before = connection.signalName === undefined ? undefined : play.signals.get(connection.signalName);
+  connection.busy++; // as long as it waits behind an upload a request cannot be asked for
   const task = play.follow(`refused ${op.what}`, connection, () => REFUSED[op.what](connection.api, `/refused-${op.what}`), {
     waits: () => connection.requests.some((one) => !one.over && one.stalls), // it is staged behind an upload, and judged there
     ok: () => {
+      connection.busy--;
       play.report('refused', `the argument (${op.what}) was accepted`);
       lose(connection);
     },
     failed: (error) => {
+      connection.busy--;
       if (/^ERR_INVALID_(ARG|CHAR)/.test(error?.code) || error instanceof InvalidURL) return;
       if (task.closed && error?.name === 'NotConnected') return; // it was still waiting
       if (error?.name === 'CannotSendRequest' && known !== 'idle') return;
