@@ -147,6 +147,7 @@ export class Channel {
     transport.onreadable = () => {};
     transport.ondrain = () => {};
     transport.offer = () => null;
+    transport.onpassed = () => 0;
     return transport;
   }
 
