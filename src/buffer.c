@@ -144,7 +144,7 @@ int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *le
     return refused;
   }
   if (conn->pending_length == 0) {
-    if (conn->run_count >= RUNS - 2) {
+    if (conn->run_count >= RUNS - 2 || conn->rx == NULL) {
       return PORTHOLE_WANT_SPACE;
     }
     uint32_t room = find_room(conn) - conn->end;
@@ -171,6 +171,23 @@ void porthole_conn_return_region(porthole_conn *conn) {
   if (!conn->in_host) {
     conn->pending_length = 0;
   }
+}
+
+int32_t porthole_conn_set_buffer(porthole_conn *conn, uint8_t *rx) {
+  REFUSE_REENTRY(conn);
+  const porthole_view *view = &conn->view;
+  bool needed = view->phase != PORTHOLE_PHASE_NOTHING || view->raw_length > 0 || conn->run_count > 0;
+  if (conn->rx != NULL && needed) {
+    return PORTHOLE_WANT_SPACE;
+  }
+  porthole_conn_release(conn);
+  conn->view.head_length = 0;
+  conn->view.trailer_length = 0;
+  conn->rx = rx;
+  conn->end = 0;
+  conn->pending_length = 0;
+  conn->wrapped = false;
+  return 0;
 }
 
 /* ---- the reader's side ---- */

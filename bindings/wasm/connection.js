@@ -52,13 +52,16 @@ import { isWide, readLatin1 } from './text.js';
 
 /** Bodies up to so many bytes are copied faster by a loop than by a call. */
 const SHORT = 256;
+/** Of a connection that has no receive buffer. */
+const NO_BUFFER = new Uint8Array();
 
 export class Connection {
   #instance;
   #exports;
   #address;
   #view; // porthole_view
-  #rx; // the receive buffer
+  #rx = NO_BUFFER; // the receive buffer …
+  #rxAddress = 0; // … and its address
   #freed = false;
   #bodyLimit; // the view has its lower half only
 
@@ -67,13 +70,12 @@ export class Connection {
     const instance = instanceFor(limits?.head ?? DEFAULT_LIMITS.head);
     const address = instance.take();
     const tx = address + instance.connSize;
-    const rx = tx + instance.txSize;
     this.#instance = instance;
     this.#exports = instance.exports;
     this.#address = address;
-    instance.exports.porthole_conn_init(address, tx, instance.txSize, rx, instance.rxSize);
+    instance.exports.porthole_conn_init(address, tx, instance.txSize, 0, instance.rxSize);
     this.#view = new Uint32Array(instance.words.buffer, address, VIEW_WORDS);
-    this.#rx = instance.bytes.subarray(rx, rx + instance.rxSize);
+    this.takeBuffer();
     this.#bodyLimit = limits?.body;
     for (const name in limits) {
       if (limits[name] === DEFAULT_LIMITS[name]) continue;
@@ -86,7 +88,25 @@ export class Connection {
     if (this.#freed) return;
     this.#freed = true;
     this.#exports.porthole_conn_close(this.#address);
+    if (this.#rxAddress !== 0) this.#instance.buffers.push(this.#rxAddress);
     this.#instance.giveBack(this.#address);
+  }
+
+  /** Takes a receive buffer, unless it has one: needed before anything is received. There are as many as connections. */
+  takeBuffer() {
+    if (this.#rxAddress !== 0) return;
+    const instance = this.#instance;
+    this.#rxAddress = instance.buffers.pop();
+    this.#rx = instance.bytes.subarray(this.#rxAddress, this.#rxAddress + instance.rxSize);
+    this.#exports.porthole_conn_set_buffer(this.#address, this.#rxAddress);
+  }
+
+  /** Gives the receive buffer to others, if there is nothing in it and nothing due. */
+  giveBuffer() {
+    if (this.#rxAddress === 0 || this.#exports.porthole_conn_set_buffer(this.#address, 0) !== 0) return;
+    this.#instance.buffers.push(this.#rxAddress);
+    this.#rxAddress = 0;
+    this.#rx = NO_BUFFER;
   }
 
   /** The host that the instance runs on. */

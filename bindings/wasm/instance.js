@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The instances of porthole.wasm. The memory of one is laid out once and never grows after that, so that views of it stay
-// valid: a scratch area for the arguments of a call, and slots of one connection each with its buffers. Pages that nobody
-// touched take no room. Instances are shared by all connections whose receive buffer has the same size; one that nobody
+// valid: a scratch area for the arguments of a call, slots of one connection each with its send buffer, and as many receive
+// buffers. Pages that nobody touched take no room, and of the receive buffers that nobody needs the last one is given out first:
+// it has been touched already. Instances are shared by all connections whose receive buffer has the same size; one that nobody
 // uses any more is let go of with all its memory, but for one small one, which the next connection finds there.
 
 import { bytesOf, writeLatin1 } from './text.js';
@@ -60,16 +61,22 @@ export class Instance {
     this.text = this.table + TABLE_SIZE;
     this.textSize = Math.max(TX_SIZE, rxSize) + PAGE;
     this.connSize = align(exports.porthole_conn_size());
-    const slotSize = this.connSize + TX_SIZE + rxSize;
+    const slotSize = this.connSize + TX_SIZE;
     const first = align(this.text + this.textSize);
-    this.slots = Math.max(1, Math.min(SLOTS_MAX, Math.floor(SLOTS_SIZE / slotSize)));
+    this.slots = Math.max(1, Math.min(SLOTS_MAX, Math.floor(SLOTS_SIZE / (slotSize + rxSize))));
+    const buffers = first + this.slots * slotSize;
     const { memory } = exports;
-    memory.grow(Math.ceil((first + this.slots * slotSize - memory.buffer.byteLength) / PAGE));
+    memory.grow(Math.ceil((buffers + this.slots * rxSize - memory.buffer.byteLength) / PAGE));
     this.bytes = bytesOf(memory.buffer);
     this.words = new Uint32Array(memory.buffer);
     this.host.bytes = this.bytes;
     this.free = [];
-    for (let slot = this.slots - 1; slot >= 0; slot--) this.free.push(first + slot * slotSize);
+    /** Addresses of the receive buffers that no connection has. @type {number[]} */
+    this.buffers = [];
+    for (let slot = this.slots - 1; slot >= 0; slot--) {
+      this.free.push(first + slot * slotSize);
+      this.buffers.push(buffers + slot * rxSize);
+    }
     this.peak = 0; // of slots in use at once
   }
 

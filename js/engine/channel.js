@@ -40,6 +40,8 @@ const ROOM_MIN = 64 * 1024;
 const RECORD = 16 * 1024;
 /** … and so many of them come through the guest at last, so that what follows a body unasked is seen. */
 const DIRECT_REST = 16 * 1024;
+/** A receive buffer that has held so many is shared, while its connection rests. */
+const SHARED_MIN = 64 * 1024;
 /** A caller's memory with room for so many is filled to its end by one read, so that the next one fills the next. */
 const FILL_MIN = 16 * 1024;
 
@@ -95,6 +97,7 @@ export class Channel {
   #flushing = false;
   #pumpLater = false;
   #stalled = false; // the core had no room
+  #spacious = false; // has the receive buffer held much?
   #handshaking = false;
   #sentBefore = 0;
   #receivedBefore = 0;
@@ -172,13 +175,18 @@ export class Channel {
   rest() {
     const { transport, core } = this;
     if (transport === null || transport.passing || this.closed) return;
-    transport.rest(core.atRest && core.phase === PHASE_NOTHING && this.outflow === null && this.waiting.idle);
+    const resting = core.atRest && core.phase === PHASE_NOTHING && this.outflow === null && this.waiting.idle;
+    transport.rest(resting);
+    if (!resting || !this.#spacious) return;
+    this.#spacious = false;
+    core.giveBuffer();
   }
 
   // ---- what is known ----
 
   /** A request begins: bytes are counted from here. */
   beginRequest() {
+    this.core.takeBuffer();
     this.continued = false;
     this.#sentBefore = this.transport?.bytesSent ?? 0;
     this.#receivedBefore = this.transport?.bytesReceived ?? 0;
@@ -264,6 +272,7 @@ export class Channel {
     this.#pumping = true;
     this.#uses++;
     this.#received();
+    this.core.takeBuffer();
     try {
       this.#receive();
     } finally {
@@ -330,6 +339,7 @@ export class Channel {
   /** Something was received or has ended: tells those who wait. */
   #moved() {
     const { core } = this;
+    if (core.available > SHARED_MIN) this.#spacious = true;
     if (this.awaited !== null && !core.open && core.rawLength > 0) this.#began();
     if (core.unusable && core.phase === PHASE_NOTHING && core.atRest) this.closeTransport();
     this.waiting.wake();

@@ -303,10 +303,44 @@ static void a_region_that_was_returned_begins_where_there_is_room(void **state) 
   feed_free(&to);
 }
 
+/** A connection that rests needs no receive buffer; with nothing due, and nothing in it, it can be another one. */
+static void the_buffer_of_a_connection_that_rests_can_be_taken(void **state) {
+  (void)state;
+  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  feed to = feed_new(8192);
+  uint8_t *other = malloc(to.rx_size);
+  uint32_t offset = 0;
+  uint32_t length = 0;
+  size_t given = 0;
+  assert_non_null(other);
+  for (int32_t i = 0; i < 3; i++) {
+    assert_int_equal(feed_request(&to, "GET"), 0);
+    if (i == 0) {
+      assert_int_equal(porthole_conn_set_buffer(to.conn, NULL), PORTHOLE_WANT_SPACE);
+    } else {
+      assert_int_equal(porthole_conn_region(to.conn, &offset, &length), PORTHOLE_WANT_SPACE);
+      assert_int_equal(porthole_conn_set_buffer(to.conn, i == 1 ? other : to.rx), 0);
+    }
+    feed now = to;
+    now.rx = i == 1 ? other : to.rx;
+    assert_true(feed_some(&now, (const uint8_t *)answer, sizeof answer - 1, &given) >= 0);
+    assert_int_equal(given, sizeof answer - 1);
+    assert_int_equal(porthole_conn_set_buffer(to.conn, NULL), PORTHOLE_WANT_SPACE);
+    assert_int_equal(porthole_conn_accept(to.conn), 0);
+    assert_memory_equal(now.rx + to.view->body, "ok", 2);
+    assert_int_equal(porthole_conn_consume(to.conn, 2), 0);
+    assert_true(porthole_conn_finish(to.conn) >= 0);
+    assert_int_equal(porthole_conn_set_buffer(to.conn, NULL), 0);
+  }
+  free(other);
+  feed_free(&to);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_comes_out_is_what_was_sent),
       cmocka_unit_test(a_region_that_was_returned_begins_where_there_is_room),
+      cmocka_unit_test(the_buffer_of_a_connection_that_rests_can_be_taken),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,36 @@ test('a connection that has read a long body in small chunks, however slowly, ne
   });
 });
 
+test('the memory of bodies that waited for a slow reader is shared by the connections that rest', LIMIT, () => {
+  const answer = (size) => `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${'x'.repeat(size)}`;
+  return withServer(() => answer(400_000), async ({ port }) => {
+    const measured = await measure(`
+      const use = async (conn) => {
+        await conn.request('GET', '/');
+        const response = await conn.getresponse();
+        while ((await response.peek(1)).length > 0 && conn.sock.bytesRead < 390_000 * conn.request_count) {
+          await new Promise(setImmediate);
+        }
+        if ((await response.read()).length !== 400_000) throw new Error('cut');
+      };
+      const all = [];
+      const open = async (count) => {
+        for (let i = 0; i < count; i++) {
+          all.push(new HTTPConnection('127.0.0.1', ${port}, { timeout: 20 }));
+          await use(all.at(-1));
+        }
+      };
+      await open(30);
+      await measure();
+      await open(200);
+      await measure();
+      for (let i = 0; i < all.length; i += 7) await use(all[i]);
+      for (const conn of all) conn.close();`);
+    const each = (measured[1].rss - measured[0].rss) / 200;
+    assert.ok(each < 100 * 1024, `${each} bytes for each`);
+  });
+});
+
 test('limits of 50 sizes, one after the other and side by side, leave nothing behind', LIMIT, () =>
   answered(async ({ port }) => {
     const measured = await measure(`

@@ -466,13 +466,20 @@ void porthole_conn_taken(porthole_conn *conn, size_t length);
  *
  * @param offset receives its offset in the receive buffer
  * @param length receives its length in bytes, at least 1
- * @returns 0; PORTHOLE_WANT_SPACE when body bytes must be consumed or the response be finished first; the connection's
- *          error
+ * @returns 0; PORTHOLE_WANT_SPACE when body bytes must be consumed or the response be finished first, or it has no receive
+ *          buffer; the connection's error
  */
 int32_t porthole_conn_region(porthole_conn *conn, uint32_t *offset, uint32_t *length);
 
-/** Takes back the region that was handed out and not filled: nobody writes there any more, and the next one can be elsewhere. */
+/** Takes back the region that was handed out: nobody writes there any more, and the next one can be elsewhere. */
 void porthole_conn_return_region(porthole_conn *conn);
+
+/**
+ * Takes a resting connection's receive buffer (NULL), without which it wants space, or gives it one of the same size.
+ *
+ * @returns 0; PORTHOLE_WANT_SPACE where it has one that something is in, or is due for; PORTHOLE_BUSY
+ */
+int32_t porthole_conn_set_buffer(porthole_conn *conn, uint8_t *rx);
 
 /**
  * Interprets bytes that were put into the region.
@@ -489,11 +496,7 @@ int32_t porthole_conn_filled(porthole_conn *conn, size_t length);
  */
 int32_t porthole_conn_ended(porthole_conn *conn);
 
-/**
- * Tells that the transport failed.
- *
- * @param error a PORTHOLE_HOST_* code
- */
+/** Tells that the transport failed. @param error a PORTHOLE_HOST_* code */
 void porthole_conn_failed(porthole_conn *conn, int32_t error);
 
 /**
