@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Whether a peer takes what was sent. The kernel asks for more only when a third of its send buffer is free, which takes a
-// slow peer longer than many a time limit; what it still holds is in its table of connections (Linux).
+// slow peer longer than many a time limit; what it still holds is in its table of connections (Linux). A write of which the
+// kernel has only a part is with Node's handle, which counts the rest.
 
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -34,10 +35,15 @@ function ipv4Words(text) {
 }
 
 /**
- * @param {import('node:net').Socket} socket
- * @returns {number | null} bytes that the peer has not acknowledged; null where that is not to be known
+ * @param {any} socket
+ * @returns {string} what is on its way to the peer, as far as it is to be known: it changes whenever the peer takes some
  */
-export function unacknowledged(socket) {
+export function underWay(socket) {
+  return `${socket._handle?.writeQueueSize} ${unacknowledged(socket)}`;
+}
+
+/** Bytes that the peer has not acknowledged; null where that is not to be known. @param {import('node:net').Socket} socket */
+function unacknowledged(socket) {
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   if (process.platform !== 'linux' || !localAddress || !remoteAddress) return null;
   const local = tableKey(localAddress, localPort);

@@ -11,7 +11,7 @@
 
 import { Buffer } from 'node:buffer';
 import { Host } from '../../bindings/node/host.js';
-import { unacknowledged } from '../../bindings/node/sent.js';
+import { underWay } from '../../bindings/node/sent.js';
 import { now } from '../../bindings/node/timers.js';
 import { BLOCK, LEAD } from '../../bindings/node/transport.js';
 import { Connection } from '../../bindings/wasm/connection.js';
@@ -250,11 +250,10 @@ export class Channel {
     this.keptUntil = this.lastActivity + Math.max(seconds * 500, seconds * 1000 - KEEP_ALIVE_MARGIN);
   }
 
-  /** A number that changes as long as the peer takes what was sent. */
+  /** What changes as long as the peer takes what was sent. Not a sum: what goes from one queue to the next has moved, too. */
   #progress() {
     const { transport } = this;
-    if (transport === null) return null;
-    return transport.bytesTaken - (unacknowledged(transport.socket) ?? 0);
+    return transport === null ? null : `${transport.bytesTaken} ${underWay(transport.socket)}`;
   }
 
   // ---- receiving ----

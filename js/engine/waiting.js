@@ -9,6 +9,12 @@ import { TimeoutError } from '../errors.js';
 import { abortedOf, onAbort, reasonOf } from './signals.js';
 
 /**
+ * A peer that takes little by little what is sent is seen by looking twice. The first look comes after this part of the
+ * limit, as most waits are over by then and a look is not cheap; the last one when the rest of it has gone by.
+ */
+const FIRST_LOOK = 1 / 8;
+
+/**
  * Somebody who waits.
  *
  * @typedef {object} Waiter
@@ -19,6 +25,8 @@ import { abortedOf, onAbort, reasonOf } from './signals.js';
  * @property {(value: any) => void} resolve
  * @property {(error: unknown) => void} reject
  * @property {number} started when it began, in milliseconds
+ * @property {string | null} mark what was known of the peer's progress …
+ * @property {number} marked … at this time, which counts while nothing has moved since
  * @property {boolean} done
  * @property {boolean} running is its step being run?
  */
@@ -40,7 +48,7 @@ export class Waiting {
 
   /**
    * @param {(error: unknown) => void} end ends the channel with an error, as a wait was aborted or took too long
-   * @param {() => number | null} progress a number that changes as long as the peer takes what was sent
+   * @param {() => string | null} progress what changes as long as the peer takes what was sent
    * @param {() => void} rest told when nobody waits any more
    */
   constructor(end, progress, rest) {
@@ -148,11 +156,18 @@ export class Waiting {
     return Math.max(waiter.started, this.#moved);
   }
 
-  /** When to look at a waiter: when its time is over, and with sending at half of it, to see later whether the peer takes any. */
+  /** Is it not known yet what a peer had taken, to see later whether it takes more? */
+  #isUnmarked(waiter) {
+    return waiter.phase === 'send' && waiter.marked < this.#since(waiter);
+  }
+
+  /** When to look at a waiter: when its time is over, and with sending once before. A busy process can be late for that. */
   #nextLook(waiter) {
     const since = this.#since(waiter);
-    const half = waiter.phase === 'send' && waiter.marked !== since;
-    return since + waiter.seconds * (half ? 500 : 1000);
+    const limit = waiter.seconds * 1000;
+    if (this.#isUnmarked(waiter)) return since + limit * FIRST_LOOK;
+    if (waiter.phase !== 'send') return since + limit;
+    return Math.max(since + limit, waiter.marked + limit * (1 - FIRST_LOOK));
   }
 
   /** The time of somebody has come. What is there already has to be taken first: it may have come in time. */
@@ -170,7 +185,7 @@ export class Waiting {
   }
 
   #isOver(waiter, time) {
-    return this.#since(waiter) + waiter.seconds * 1000 - time < 1;
+    return !this.#isUnmarked(waiter) && this.#nextLook(waiter) - time < 1;
   }
 
   /** @param {number} time it is @param {number} judged … and was, before the event loop has taken what was there */
@@ -182,10 +197,7 @@ export class Waiting {
         this.#end(new TimeoutError(waiter.phase, waiter.seconds, (time - waiter.started) / 1000));
         return;
       }
-      if (this.#nextLook(waiter) - time < 1) {
-        waiter.marked = this.#since(waiter);
-        waiter.mark = this.#progress();
-      }
+      if (this.#isUnmarked(waiter) && this.#nextLook(waiter) - time < 1) this.#mark(waiter, this.#progress(), time);
       next = Math.min(next, this.#nextLook(waiter));
     }
     if (next < this.due) watch(this, next, time);
@@ -197,6 +209,12 @@ export class Waiting {
     const progress = this.#progress();
     if (progress === null || progress === waiter.mark) return false;
     waiter.started = time;
+    this.#mark(waiter, progress, time);
     return true;
+  }
+
+  #mark(waiter, progress, time) {
+    waiter.mark = progress;
+    waiter.marked = time;
   }
 }

@@ -8,6 +8,7 @@ import net from 'node:net';
 import { spawn } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Waiting } from '../../js/engine/waiting.js';
 import { HTTPConnection, TimeoutError } from '../../js/index.js';
 import { withSilentPort } from '../support/silent-port.mjs';
 import { settles } from '../support/upload-server.mjs';
@@ -123,34 +124,46 @@ describe('a process that is busy for longer than the limit, and an answer that c
     }));
 });
 
-describe('a peer that takes an upload', () => {
-  /** A peer that reads at first, and then a little each time. */
-  const slow = (each, often) => {
-    const sockets = new Set();
-    const server = net.createServer((socket) => {
-      sockets.add(socket);
+describe('a peer that takes an upload', { concurrency: true }, () => {
+  /**
+   * The kernel announces room after some 1.3 MB, which this peer takes in 4 seconds. Until then it is seen every 0.3
+   * seconds in what the kernel still holds: a machine that stops for a second is no peer that stalls.
+   */
+  const STEADY = { each: 32_768, often: 300 };
+  const SEND = 2.5;
+  const LONG = 7000;
+
+  /** A peer that reads a little each time. */
+  const steady = () =>
+    net.createServer((socket) => {
       socket.on('error', () => {});
-      let quick = 2_000_000;
       let budget = 0;
       socket.on('data', ({ length }) => {
-        if (quick > 0) {
-          quick -= length;
-          if (quick > 0) return;
-        }
         budget -= length;
         if (budget <= 0) socket.pause();
       });
       const timer = setInterval(() => {
-        budget = each;
-        if (each > 0) socket.resume();
-      }, often);
+        budget = STEADY.each;
+        socket.resume();
+      }, STEADY.often);
       socket.on('close', () => clearInterval(timer));
     });
-    return { server, sockets };
-  };
 
-  async function upload(peer, options, body) {
-    const { server, sockets } = peer;
+  /** A peer that reads so much, and then no more. */
+  const stalling = (first) =>
+    net.createServer((socket) => {
+      socket.on('error', () => {});
+      let left = first;
+      socket.on('data', ({ length }) => {
+        left -= length;
+        if (left <= 0) socket.pause();
+      });
+    });
+
+  /** @returns what the upload fails with, or 'going on' when it does not for a long time */
+  async function upload(server, options, body) {
+    const sockets = [];
+    server.on('connection', (socket) => sockets.push(socket));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const stop = new AbortController();
@@ -159,7 +172,7 @@ describe('a peer that takes an upload', () => {
       () => 'sent',
       (error) => error,
     );
-    const outcome = await Promise.race([sending, sleep(2500, 'going on')]);
+    const outcome = await Promise.race([sending, sleep(LONG, 'going on', stop)]);
     stop.abort();
     await sending;
     for (const socket of sockets) socket.destroy();
@@ -181,18 +194,79 @@ describe('a peer that takes an upload', () => {
 
   for (const [what, make] of Object.entries(bodies)) {
     test(`of ${what} slowly but steadily meets no timeouts.send`, LIMIT, async () => {
-      const outcome = await upload(slow(65_536, 30), { timeouts: { send: 0.4 } }, make());
+      const outcome = await upload(steady(), { timeouts: { send: SEND } }, make());
       assert.equal(outcome, 'going on', outcome?.stack);
     });
 
     test(`of ${what} and then no more meets it`, LIMIT, async () => {
-      const outcome = await upload(slow(0, 30), { timeouts: { send: 0.4 } }, make());
+      const outcome = await upload(stalling(2_000_000), { timeouts: { send: 0.4 } }, make());
       assert.ok(outcome instanceof TimeoutError && outcome.phase === 'send' && outcome.limit === 0.4, String(outcome?.stack ?? outcome));
     });
   }
 
   test('slowly meets a deadline, whatever it takes', LIMIT, async () => {
-    const outcome = await upload(slow(65_536, 30), { timeouts: { send: 0.4 }, deadline: 1 }, Buffer.alloc(40_000_000));
+    const outcome = await upload(steady(), { timeouts: { send: SEND }, deadline: 1 }, Buffer.alloc(40_000_000));
     assert.ok(outcome instanceof TimeoutError && outcome.limit === 1, String(outcome?.stack ?? outcome));
+  });
+});
+
+describe('a wait for a peer to take what is sent', () => {
+  const SECONDS = 0.2;
+
+  /** Waits, with a peer whose progress is what a function says. @returns {Promise<unknown>} what the wait is ended with */
+  const waitFor = (progress, whileWaiting = () => {}) =>
+    new Promise((resolve) => {
+      const waiting = new Waiting(
+        (error) => {
+          waiting.close(error);
+          resolve(error);
+        },
+        progress,
+        () => {},
+      );
+      waiting.until('send', SECONDS, [], () => undefined).catch(() => {});
+      whileWaiting();
+      setTimeout(() => {
+        resolve('going on');
+        waiting.close(new Error('the test is over'));
+      }, 8 * SECONDS * 1000);
+    });
+
+  /** The clock as a peer that takes something each so many milliseconds, however late it is looked at. */
+  const each = (milliseconds) => {
+    const started = performance.now();
+    return () => String(Math.floor((performance.now() - started) / milliseconds));
+  };
+
+  test('goes on as long as it takes something within each limit, if only just', LIMIT, async () => {
+    assert.equal(await waitFor(each(SECONDS * 800)), 'going on');
+  });
+
+  test('goes on when the process was too busy to see what it had taken at first', LIMIT, async () => {
+    assert.equal(await waitFor(each(SECONDS * 500), () => block(2 * SECONDS * 1000)), 'going on');
+  });
+
+  test('goes on when the process is busy again and again', LIMIT, async () => {
+    const beBusy = () => {
+      for (let i = 0; i < 4; i++) setTimeout(() => block(SECONDS * 1200), i * 10);
+    };
+    assert.equal(await waitFor(each(SECONDS * 500), beBusy), 'going on');
+  });
+
+  test('ends when it takes nothing, and not before the limit', LIMIT, async () => {
+    const started = performance.now();
+    const outcome = await waitFor(() => 'nothing');
+    assert.ok(outcome instanceof TimeoutError && outcome.phase === 'send', String(outcome));
+    assert.ok(performance.now() - started > SECONDS * 1000 - 2);
+  });
+
+  test('ends when it takes nothing and the process was busy', LIMIT, async () => {
+    const outcome = await waitFor(() => 'nothing', () => block(2 * SECONDS * 1000));
+    assert.ok(outcome instanceof TimeoutError && outcome.phase === 'send', String(outcome));
+  });
+
+  test('ends when it is not to be known what it takes', LIMIT, async () => {
+    const outcome = await waitFor(() => null);
+    assert.ok(outcome instanceof TimeoutError && outcome.phase === 'send', String(outcome));
   });
 });
