@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Servers live where the PATH of an ordinary user doesn't look. */
 const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
-const PATIENCE = 5000;
+const PATIENCE = 20_000;
 
 /**
  * The path of an installed program, or null.
@@ -59,7 +59,7 @@ function accepts(port, host) {
  * @param {import('node:child_process').ChildProcess} child
  * @param {{ port: number, host?: string, ready?: () => boolean, limit?: number }} options limit in milliseconds
  */
-export async function waitUntilAccepting(child, { port, host = '127.0.0.1', ready = () => true, limit = 10_000 }) {
+export async function waitUntilAccepting(child, { port, host = '127.0.0.1', ready = () => true, limit = 60_000 }) {
   const end = Date.now() + limit;
   while (Date.now() < end) {
     if (hasEnded(child)) throw new Error(`it ended by itself (${child.signalCode ?? child.exitCode})`);

@@ -66,6 +66,7 @@ async function serve(server, event, answer, use, host) {
     socket.on('data', (data) => {
       requests[index] += data.latin1Slice();
       pending += data.latin1Slice();
+      if (!data.includes('\n')) return; // no head ends here, and what is pending can be megabytes of a body
       for (;;) {
         const end = pending.indexOf('\r\n\r\n');
         if (end < 0 || !/^[A-Za-z]+ /.test(pending)) return;

@@ -141,7 +141,7 @@ export async function start(name, { args, configuration = () => '', prepare, fil
       write: (text) => child.stdin.write(text),
       signal: (name) => child.kill(name),
       async accesses(match, count) {
-        for (let patience = 200; ; patience -= 1) {
+        for (let patience = 2000; ; patience -= 1) {
           const found = parseAccesses(readIfThere(join(folder, 'access.log'))).filter((access) =>
             access.request.includes(match),
           );

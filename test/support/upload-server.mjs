@@ -177,7 +177,7 @@ export async function withHttp(listener, use) {
 }
 
 /** Waits until something is so. @param {() => unknown} condition @param {number} [patience] in milliseconds */
-export async function until(condition, patience = 4000) {
+export async function until(condition, patience = 20_000) {
   for (const end = performance.now() + patience; !condition(); ) {
     if (performance.now() > end) throw new Error(`it never came to ${condition}`);
     await sleep(5);
@@ -185,7 +185,7 @@ export async function until(condition, patience = 4000) {
 }
 
 /** What a promise gives, or an error when it hangs. @template T @param {Promise<T>} promise @returns {Promise<T>} */
-export async function settles(promise, patience = 5000, what = 'it hangs') {
+export async function settles(promise, patience = 20_000, what = 'it hangs') {
   const stop = new AbortController();
   const late = sleep(patience, null, { signal: stop.signal }).then(() => {
     throw new Error(what);
