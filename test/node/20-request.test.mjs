@@ -183,7 +183,7 @@ test('a source that throws gives that very error, and the connection can be used
   await withServer(
     () => reply('fine'),
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       const reason = new Error('the disk is gone');
       async function* broken() {
         yield 'a';
@@ -236,7 +236,7 @@ test('a refused call on a connection in use does not bring back what was sent be
   await withServer(
     () => reply('ok'),
     async ({ port, requests }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       await connection.request('GET', '/1');
       await (await connection.getresponse()).read();
       await assert.rejects(connection.request('GET', '/2', null, { X: '\n' }), TypeError);
@@ -256,7 +256,7 @@ test('an answer before the body is sent stops the upload, also when a reset foll
       setTimeout(() => socket.resetAndDestroy(), 100).unref();
     },
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       let stopped = false;
       async function* endless() {
         try {

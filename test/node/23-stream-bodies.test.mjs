@@ -121,7 +121,7 @@ test('the same stream for two requests is refused the second time', async () => 
     await withServer(
       () => reply('ok'),
       async ({ port, requests }) => {
-        const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+        const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
         const stream = make();
         await connection.request('POST', '/', stream);
         await (await connection.getresponse()).read();

@@ -18,7 +18,7 @@ async function withResponse(text, use, { method = 'GET', end = false } = {}) {
       socket.end(Buffer.from(text, 'latin1'));
     },
     async (server) => {
-      const connection = new HTTPConnection('127.0.0.1', server.port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', server.port, { timeout: 30 });
       await connection.request(method, '/path');
       await use(await connection.getresponse(), connection, server);
       connection.close();
@@ -241,7 +241,7 @@ test('a new request can be sent before the body is read, its response only after
   withServer(
     (head) => reply(head.includes('/2') ? 'two' : 'one'),
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       await connection.request('GET', '/1');
       const first = await connection.getresponse();
       await connection.request('GET', '/2');
@@ -259,7 +259,7 @@ test('a response that will close owns the socket, and the connection opens anoth
       socket.end(reply('bye', { headers: ['Connection: close'] }));
     },
     async ({ port, connections }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       await connection.request('GET', '/1');
       const first = await connection.getresponse();
       assert.equal(first.will_close, true);
@@ -276,7 +276,7 @@ test('closing a response before it is all there closes its connection, and the n
   withServer(
     () => reply(BODY).slice(0, -1),
     async ({ port, connections }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       for (let i = 0; i < 3; i++) {
         await connection.request('GET', '/');
         const response = await connection.getresponse();

@@ -56,7 +56,7 @@ async function tcpPeers(pieces, close) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    open: () => new HTTPConnection('127.0.0.1', server.address().port, { timeout: 10 }),
+    open: () => new HTTPConnection('127.0.0.1', server.address().port, { timeout: 30 }),
     answerAgain: () => sockets[0].write(SAME),
     end() {
       for (const socket of sockets) socket.destroy();

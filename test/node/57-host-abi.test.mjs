@@ -382,6 +382,6 @@ test('a connection that a guest opens ends after its timeout when nobody takes i
     assert.equal(guest.request(guest.conn), 0);
     assert.equal(await guest.until(() => guest.exports.porthole_conn_receive(guest.conn)), HOST_TIMED_OUT);
     const elapsed = performance.now() - started;
-    assert.ok(elapsed > 180 && elapsed < 1500, `${elapsed} ms`);
+    assert.ok(elapsed > 180 && elapsed < 20_000, `${elapsed} ms`);
     guest.exports.porthole_conn_close(guest.conn);
   }));

@@ -9,7 +9,7 @@ import { HTTPConnection } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
 
 const SECRET = 'Basic c2VjcmV0';
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 
 async function fetchText(connection, url = '/') {
   await connection.request('GET', url);

@@ -173,7 +173,7 @@ test('connections look at no variable by themselves', () =>
       process.env.http_proxy = 'http://127.0.0.1:1';
       process.env.ALL_PROXY = 'http://127.0.0.1:1';
       try {
-        const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+        const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
         await connection.request('GET', '/');
         assert.equal(await (await connection.getresponse()).text(), 'direct');
         connection.close();

@@ -35,7 +35,7 @@ const stuckIn = {
   },
   continue: {
     answer: silent,
-    request: (connection) => connection.request('PUT', '/', 'body', {}, { expect_continue: 30 }),
+    request: (connection) => connection.request('PUT', '/', 'body', {}, { expect_continue: 60 }),
   },
   headers: { answer: () => 'HTTP/1.1 200 OK\r\nX: ', phase: 'receive' },
   idle: {
@@ -54,7 +54,7 @@ async function exchange(connection) {
   return (await connection.getresponse()).read();
 }
 
-/** Asserts that an operation ends in time, by what it rejects with. */
+/** Asserts that an operation ends by its limit, and not by another, which is longer by far: by what it rejects with, and when. */
 async function assertRejects(operation, limit, expected) {
   const alive = setInterval(() => {}, 1000); // the timers of a connection keep no process alive
   const started = performance.now();
@@ -64,7 +64,7 @@ async function assertRejects(operation, limit, expected) {
     clearInterval(alive);
   }
   const elapsed = (performance.now() - started) / 1000;
-  assert.ok(elapsed > limit * 0.9 && elapsed < limit + 1, `${elapsed} s`);
+  assert.ok(elapsed > limit * 0.9 && elapsed < limit + 20, `${elapsed} s`);
 }
 
 /** Waits until the server has seen the end of all connections. */
@@ -77,7 +77,7 @@ for (const [name, { run = connect, answer = silent, request = exchange, phase = 
   test(`timeouts.${name} goes before timeout, and says so in phase ${phase}`, () =>
     withServer(answer, async ({ port, sockets }) => {
       const connection = run(port);
-      connection.timeout = 20;
+      connection.timeout = 60;
       connection.timeouts = { [name]: 0.15 };
       await assertRejects(request(connection), 0.15, { name: 'TimeoutError', code: 'ETIMEDOUT', phase, limit: 0.15 });
       assert.equal(connection.sock, null);
@@ -87,9 +87,9 @@ for (const [name, { run = connect, answer = silent, request = exchange, phase = 
   test(`a deadline ends what is stuck in ${name}, and says so in phase ${phase}`, () =>
     withServer(answer, async ({ port, sockets }) => {
       const connection = run(port);
-      connection.deadline = 0.15;
-      const error = { name: 'TimeoutError', phase, limit: 0.15, message: `timed out: ${phase} took longer than the deadline of 0.15 s` };
-      await assertRejects(request(connection), 0.15, error);
+      connection.deadline = 1; // which is to find it stuck there already, on any machine
+      const error = { name: 'TimeoutError', phase, limit: 1, message: `timed out: ${phase} took longer than the deadline of 1 s` };
+      await assertRejects(request(connection), 1, error);
       assert.equal(connection.sock, null);
       await allClosed(sockets);
     }));
@@ -111,8 +111,8 @@ for (const [name, { run = connect, answer = silent, request = exchange, phase = 
 
 test('a source of a body that never goes on is ended by the deadline only', () =>
   withServer(silent, async ({ port }) => {
-    const connection = connect(port, { timeout: 0.1 });
-    await assertRejects(connection.request('PUT', '/', stuck(), {}, { deadline: 0.3 }), 0.3, { phase: 'send', limit: 0.3 });
+    const connection = connect(port, { timeouts: { send: 0.1 } });
+    await assertRejects(connection.request('PUT', '/', stuck(), {}, { deadline: 1.5 }), 1.5, { phase: 'send', limit: 1.5 });
   }));
 
 test('the signal of a request ends that request, and the next one can be made', () =>
@@ -153,23 +153,23 @@ test('a deadline counts from the start of the request, and what comes before it 
     (head, socket) => {
       if (head.includes('/quick')) return reply('fine');
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n');
-      const timer = setInterval(() => socket.write('x'), 20);
+      const timer = setInterval(() => socket.write('x'), 50);
       socket.on('close', () => clearInterval(timer));
       return undefined;
     },
     async ({ port }) => {
-      const connection = connect(port, { timeout: 5, deadline: 0.25 });
+      const connection = connect(port, { timeout: 60, deadline: 1.5 });
       await connection.request('GET', '/drip');
       const response = await connection.getresponse();
-      await assertRejects(response.read(), 0.2, (error) => {
+      await assertRejects(response.read(), 0, (error) => {
         assert.equal(error.name, 'TimeoutError');
-        assert.ok(error.elapsed >= 0.24);
-        assert.ok(error.partial.length > 0 && error.partial.length < 20);
+        assert.ok(error.elapsed >= 1.49);
+        assert.ok(error.partial.length > 0 && error.partial.length < 100);
         return true;
       });
       await connection.request('GET', '/quick');
       const quick = await connection.getresponse();
-      await sleep(300); // all of it came in time
+      await sleep(1700); // all of it came in time
       assert.equal(String(await quick.read()), 'fine');
       assert.equal(String(await exchangeOf(connection, '/quick')), 'fine');
       connection.close();
@@ -235,11 +235,11 @@ test('a name that is looked up within the time for connecting has its own time o
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
-  const lookup = (_name, _options, done) => void setTimeout(done, 150, null, [{ address: '127.0.0.1', family: 4 }]);
+  const lookup = (_name, _options, done) => void setTimeout(done, 1500, null, [{ address: '127.0.0.1', family: 4 }]);
   const slow = new HTTPConnection('a.example', port, { lookup, timeouts: { connect: 0.1 } });
   await assertRejects(slow.connect(), 0.1, { name: 'TimeoutError', phase: 'lookup', limit: 0.1 });
-  for (const time of [1, null]) {
-    const own = new HTTPConnection('a.example', port, { lookup, timeouts: { connect: 0.1, lookup: time } });
+  for (const time of [30, null]) {
+    const own = new HTTPConnection('a.example', port, { lookup, timeouts: { connect: 1.2, lookup: time } });
     await own.connect();
     own.close();
   }

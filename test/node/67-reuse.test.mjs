@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { HTTPConnection } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
 
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 
 async function fetch(connection, url = '/', method = 'GET', body = null) {
   await connection.request(method, url, body);

@@ -10,7 +10,7 @@ import { WebSocketServer } from 'ws';
 import { HTTPConnection, ImproperConnectionState } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
 
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n';
 
 /** Reads a stream until there are so many bytes. */

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection, IncompleteRead, NotConnected, RemoteDisconnected, TimeoutError } from '../../js/index.js';
 import { withServer } from '../support/raw-server.mjs';
+import { until } from '../support/upload-server.mjs';
 
 const HALF = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
@@ -15,7 +16,7 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 /** Runs with a connection to a server, and closes it. */
 function withConnection(answer, use, options = {}) {
   return withServer(answer, async (server) => {
-    const connection = new HTTPConnection('127.0.0.1', server.port, { timeout: 5, ...options });
+    const connection = new HTTPConnection('127.0.0.1', server.port, { timeout: 30, ...options });
     try {
       await use(connection, server);
     } finally {
@@ -29,14 +30,7 @@ async function responseOf(connection) {
   return connection.getresponse();
 }
 
-const patiently = (promise) => Promise.race([promise, sleep(3000, 'nothing happened', { ref: false })]);
-
-async function until(condition) {
-  for (let patience = 200; !condition(); patience -= 1) {
-    assert.ok(patience > 0, String(condition));
-    await sleep(10);
-  }
-}
+const patiently = (promise) => Promise.race([promise, sleep(20_000, 'nothing happened', { ref: false })]);
 
 async function* pieces(count, wait) {
   for (let i = 0; i < count; i += 1) {
@@ -73,9 +67,11 @@ for (const [what, source] of Object.entries(wordless)) {
 test('close() while a body is sent does not say that nothing was', () =>
   withConnection(
     () => undefined,
-    async (connection) => {
-      const sending = connection.request('POST', '/', pieces(100, 20));
-      setTimeout(() => connection.close(), 60);
+    async (connection, { requests }) => {
+      const sending = connection.request('POST', '/', pieces(10_000, 20));
+      sending.catch(() => {});
+      await until(() => requests[0]?.length > 2000);
+      connection.close();
       await assert.rejects(sending, (error) => {
         assert.ok(error instanceof NotConnected);
         assert.ok(error.bytes_sent > 0);
@@ -89,7 +85,7 @@ test('the end of a connection is the same to who sends and who waits for the res
   withConnection(
     (_, socket) => void setTimeout(() => socket.end(), 50),
     async (connection) => {
-      const both = await Promise.allSettled([connection.request('POST', '/', pieces(100, 10)), connection.getresponse()]);
+      const both = await Promise.allSettled([connection.request('POST', '/', pieces(10_000, 10)), connection.getresponse()]);
       for (const { reason } of both) {
         assert.ok(reason instanceof RemoteDisconnected, String(reason));
         assert.equal(reason.retry_safe, 'unknown');
@@ -160,7 +156,7 @@ for (const [method, read] of Object.entries({
         const response = await responseOf(connection);
         await assert.rejects(read(response), (error) => error instanceof TimeoutError && String(error.partial) === '01');
       },
-      { timeout: 0.1 },
+      { timeouts: { idle: 0.1 } },
     ));
 }
 
@@ -173,7 +169,7 @@ test('peek() of a body that stalls is a TimeoutError, and no end', () =>
       await assert.rejects(response.peek(), TimeoutError);
       await assert.rejects(response.peek(), TimeoutError);
     },
-    { timeout: 0.1 },
+    { timeouts: { idle: 0.1 } },
   ));
 
 test('readlines() of a body that is cut short has all of it in partial', () =>
@@ -207,7 +203,7 @@ test('with auto_open 0 a connection that the server has closed is not opened aga
       await connection.connect();
       connection.auto_open = 0;
       await (await responseOf(connection)).read();
-      await sleep(50);
+      await until(() => connection.sock === null);
       await assert.rejects(connection.request('GET', '/'), NotConnected);
       assert.equal(connections(), 1);
     },

@@ -19,7 +19,7 @@ function withTwo(answers, use, options = {}) {
       if (end) socket.end();
     },
     async (server) => {
-      const connection = new HTTPConnection('127.0.0.1', server.port, { timeout: 3, ...options });
+      const connection = new HTTPConnection('127.0.0.1', server.port, { timeout: 30, ...options });
       try {
         await connection.request('GET', '/1');
         const first = await connection.getresponse();
@@ -78,7 +78,7 @@ test('an early answer behind an unread response ends an upload once that is read
       return 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n';
     },
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       await connection.request('GET', '/1');
       const first = await connection.getresponse();
       const upload = connection.request('POST', '/2', Buffer.alloc(64 * 1024 * 1024));
@@ -100,7 +100,7 @@ for (const [framing, text] of Object.entries(halves)) {
     withServer(
       (request) => (request.startsWith('GET') ? text : undefined),
       async ({ port }) => {
-        const connection = new HTTPConnection('127.0.0.1', port, { timeout: 3 });
+        const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
         await connection.request('GET', '/1');
         const first = await connection.getresponse();
         const mine = new Error('mine');
@@ -109,7 +109,7 @@ for (const [framing, text] of Object.entries(halves)) {
           throw mine;
         })();
         await assert.rejects(connection.request('POST', '/2', source), (error) => error === mine);
-        const another = new HTTPConnection('127.0.0.1', port, { timeout: 3 }); // in the place of the first one
+        const another = new HTTPConnection('127.0.0.1', port, { timeout: 30 }); // in the place of the first one
         await another.request('GET', '/1');
         await another.getresponse();
         for (const read of [() => first.read(), () => first.readinto(new Uint8Array(3)), () => first.read1()]) {
@@ -127,7 +127,7 @@ test('trailers that come with the head are kept until the response is read', () 
       setTimeout(() => socket.write('\0evil: e\r\n'.repeat(20)), 20);
     },
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 3 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       await connection.request('GET', '/');
       const response = await connection.getresponse();
       await sleep(60);

@@ -12,7 +12,7 @@ import { withServer } from '../support/raw-server.mjs';
 const HEAD = 'HTTP/1.1 200 OK\r\n\r\n';
 
 async function requestOver(sock, options) {
-  const connection = new HTTPConnection('h', 80, { timeout: 2, ...options });
+  const connection = new HTTPConnection('h', 80, { timeout: 30, ...options });
   connection.sock = sock;
   await connection.request('GET', '/');
   return connection;
@@ -73,7 +73,7 @@ test('a Duplex that has ended already is replaced, as a connection that the serv
       sock.push(null);
       sock.resume();
       await sleep(10);
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 2 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       connection.sock = sock;
       await connection.request('GET', '/');
       assert.equal(await (await connection.getresponse()).text(), 'here');

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection, HTTPResponse, NotConnected, TimeoutError } from '../../js/index.js';
 import { MemoryPeer } from '../support/memory-peer.mjs';
 import { withServer } from '../support/raw-server.mjs';
+import { until } from '../support/upload-server.mjs';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
@@ -27,13 +28,13 @@ test('what arrives for a socket that was given away reaches no other connection'
       return 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc';
     },
     async ({ port }) => {
-      const one = new HTTPConnection('127.0.0.1', port, { timeout: 3 });
+      const one = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       const response = await get(one, '/a');
       const { sock } = one;
       await sleep(20);
       one.sock = null;
       response.close();
-      const other = new HTTPConnection('127.0.0.1', port, { timeout: 3 });
+      const other = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       const answer = await get(other, '/b');
       await sleep(20);
       given[0].write('EVIL'.repeat(60));
@@ -62,7 +63,7 @@ test('a read that waits when the socket is given away is told so', () =>
 test('a request that waits for a 100 when its connection is closed sends nothing of another one', async () => {
   const one = new HTTPConnection('a');
   one.sock = new MemoryPeer();
-  const request = one.request('POST', '/a', 'body', {}, { expect_continue: 5 });
+  const request = one.request('POST', '/a', 'body', {}, { expect_continue: 30 });
   await sleep(10);
   one.close();
   const other = new HTTPConnection('b');
@@ -109,7 +110,7 @@ test('a request that went out twice is not called safe to repeat', () => {
   });
   return (async () => {
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    const connection = new HTTPConnection('127.0.0.1', server.address().port, { timeout: 2, retry_stale: 1 });
+    const connection = new HTTPConnection('127.0.0.1', server.address().port, { timeout: 30, retry_stale: 1 });
     await (await get(connection)).read();
     await assert.rejects(
       async () => {
@@ -127,7 +128,7 @@ test('close() right behind request() opens nothing', () =>
   withServer(
     () => OK,
     async ({ port, connections }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 2 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       for (let count = 0; count < 3; count += 1) {
         await connection.request('POST', '/', 'x');
         await (await connection.getresponse()).read();
@@ -145,7 +146,7 @@ test('a read that begins inside of getresponse has its time too', () =>
   withServer(
     (_, socket) => void setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n'), 20),
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 0.2 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeouts: { idle: 0.2 } });
       let early;
       connection.response_class = class extends HTTPResponse {
         constructor(source) {
@@ -155,7 +156,7 @@ test('a read that begins inside of getresponse has its time too', () =>
         }
       };
       await get(connection);
-      const late = sleep(3000, 'too late', { ref: false });
+      const late = sleep(20_000, 'too late', { ref: false });
       await assert.rejects(Promise.race([early, late]), TimeoutError);
       connection.close();
     },
@@ -165,7 +166,7 @@ test('a socket that is assigned while another one is being connected is the one 
   withServer(
     () => OK,
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 2 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       const mine = net.connect(port, '127.0.0.1');
       await once(mine, 'connect');
       const connecting = connection.connect();
@@ -182,7 +183,7 @@ test('send() of a connection that is closed meanwhile says so', () =>
   withServer(
     () => OK,
     async ({ port }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 2 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       const connecting = connection.connect().then(() => connection.close());
       await assert.rejects(connection.send('x'), NotConnected);
       await connecting;
@@ -198,11 +199,12 @@ test('send() during a request that is being sent waits for it, and both settle',
     socket.on('data', (data) => received.push(data));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  const connection = new HTTPConnection('127.0.0.1', server.address().port, { timeout: 5 });
+  const connection = new HTTPConnection('127.0.0.1', server.address().port, { timeout: 30 });
   const request = connection.request('POST', '/', Buffer.alloc(12_000_000, 'a'));
   await sleep(20);
   await Promise.all([request, connection.send(Buffer.alloc(100_000, 'b'))]);
-  await sleep(100);
+  const length = () => received.reduce((sum, part) => sum + part.length, -received[0].indexOf('\r\n\r\n') - 4);
+  await until(() => received.length > 0 && length() >= 12_100_000);
   const bytes = Buffer.concat(received).latin1Slice();
   assert.match(bytes.slice(-200_001), /^a{100001}b{100000}$/);
   connection.close();

@@ -110,7 +110,7 @@ test('options of methods that there are not are refused, and the connection stay
   withServer(
     () => reply('ok'),
     async ({ port, requests }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       const rejects = (promise, message) => assert.rejects(promise, { code: 'ERR_INVALID_ARG_VALUE', message });
       await rejects(connection.request('GET', '/', null, {}, { encodeChunked: true }), /did you mean "encode_chunked"/);
       await rejects(connection.request('GET', '/', null, {}, { timeout: 1 }), /it is an option of the connection, and its property, conn\.timeout/);
@@ -186,7 +186,7 @@ test('a signal without reason and throwIfAborted ends what waits, and what comes
     () => undefined,
     async ({ port }) => {
       const signal = new Polyfill();
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5, signal });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30, signal });
       await connection.request('GET', '/');
       const waiting = connection.getresponse();
       setImmediate(() => signal.abort());
@@ -217,7 +217,7 @@ async function withPath(path, use) {
 }
 
 async function fetchAt(path) {
-  const connection = new HTTPConnection('localhost', { socket_path: path, timeout: 5 });
+  const connection = new HTTPConnection('localhost', { socket_path: path, timeout: 30 });
   await connection.request('GET', '/');
   const text = await (await connection.getresponse()).text();
   connection.close();

@@ -57,7 +57,7 @@ test('a refusal by any step leaves the connection usable', () =>
   withServer(
     () => reply('ok'),
     async ({ port, requests }) => {
-      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const connection = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       for (const [given, message] of headers) {
         await assertRefused(() => connection.request('GET', '/', null, given), message);
       }

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection } from '../../js/index.js';
 import { pattern, settles, until, withHttp, withUploads } from '../support/upload-server.mjs';
 
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 10, ...options });
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const LIMIT = { timeout: 60_000 };
 
@@ -232,7 +232,7 @@ describe('the answer and the upload', () => {
             await settles(conn.request('PUT', '/', make(bytes)));
             const response = await settles(conn.getresponse());
             assert.equal(await settles(response.text()), 'ok');
-            await settles(requests[0].has(), 5000, 'the upload was cut off');
+            await settles(requests[0].has(), 20_000, 'the upload was cut off');
             assert.ok(requests[0].body.equals(bytes));
             await settles(conn.request('GET', '/next'));
             assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
@@ -294,7 +294,7 @@ describe('the answer and the upload', () => {
           const conn = connect(port);
           await settles(conn.request('PUT', '/', pattern(BIG)));
           const response = await settles(conn.getresponse());
-          await settles(requests[0].has(), 5000, 'the upload was cut off');
+          await settles(requests[0].has(), 20_000, 'the upload was cut off');
           assert.equal(requests[0].length, BIG);
           assert.equal(await response.text(), 'big');
           conn.close();
@@ -374,7 +374,7 @@ describe('the answer and the upload', () => {
           (request) => request.socket.write(request.url === '/next' ? OK : head),
           async ({ port, requests }) => {
             const conn = connect(port);
-            await settles(conn.request('PUT', '/', make(pattern(300_000)), {}, { expect_continue: 5 }));
+            await settles(conn.request('PUT', '/', make(pattern(300_000)), {}, { expect_continue: 30 }));
             const response = await settles(conn.getresponse());
             assert.equal(response.will_close, closes);
             assert.equal(await settles(response.text()), 'no');

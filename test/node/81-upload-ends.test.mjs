@@ -9,9 +9,9 @@ import { CannotSendRequest, HTTPConnection, HTTPException, ImproperConnectionSta
 import { unhandledOf } from '../support/bodies.mjs';
 import { pattern, settles, until, withUploads } from '../support/upload-server.mjs';
 
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 10, ...options });
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const LIMIT = { timeout: 30_000 };
+const LIMIT = { timeout: 60_000 };
 
 /** Answers the first request at its head and reads on, or not; everything else in the usual way. */
 const early = (answer = OK, reads = true) => (request) => {
@@ -36,7 +36,7 @@ function gated(finish = () => {}) {
 }
 
 async function works(conn) {
-  await settles(conn.request('GET', '/works'), 5000, 'the next request hangs');
+  await settles(conn.request('GET', '/works'), 20_000, 'the next request hangs');
   assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
 }
 
@@ -328,11 +328,11 @@ describe('what fails an upload', () => {
 
   test('a peer that takes nothing of an upload beside the answer meets timeouts.send: the next read is told', LIMIT, () =>
     withUploads(early('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok', false), async ({ port }) => {
-      const conn = connect(port, { timeouts: { send: 0.3, idle: 20 } });
+      const conn = connect(port, { timeouts: { send: 0.8, idle: 60 } });
       await settles(conn.request('PUT', '/up', pattern(40_000_000)));
       const response = await conn.getresponse();
       assert.equal(String(await response.read(2)), 'ok');
-      await assert.rejects(settles(response.read(2)), (error) => error instanceof TimeoutError && error.phase === 'send' && error.limit === 0.3);
+      await assert.rejects(settles(response.read(2)), (error) => error instanceof TimeoutError && error.phase === 'send' && error.limit === 0.8);
       await assert.rejects(response.read(2), (error) => !(error instanceof TimeoutError));
       await works(conn);
       conn.close();
@@ -340,7 +340,7 @@ describe('what fails an upload', () => {
 
   test('… or the next request, when the response is over', LIMIT, () =>
     withUploads(early(OK, false), async ({ port }) => {
-      const conn = connect(port, { timeouts: { send: 0.3 } });
+      const conn = connect(port, { timeouts: { send: 0.8 } });
       await settles(conn.request('PUT', '/up', pattern(40_000_000)));
       const { sock } = conn;
       assert.equal(await (await conn.getresponse()).text(), 'ok');

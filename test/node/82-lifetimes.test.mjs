@@ -14,8 +14,8 @@ import { reply, withServer } from '../support/raw-server.mjs';
 import { withSilentPort } from '../support/silent-port.mjs';
 import { settles, until } from '../support/upload-server.mjs';
 
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
-const LIMIT = { timeout: 30_000 };
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
+const LIMIT = { timeout: 60_000 };
 const hello = () => reply('hello');
 
 async function get(conn, url = '/') {

@@ -16,8 +16,8 @@ import { unhandledOf } from '../support/bodies.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
 import { settles } from '../support/upload-server.mjs';
 
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
-const LIMIT = { timeout: 30_000 };
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
+const LIMIT = { timeout: 60_000 };
 const CHANNELS = [
   'porthole:connection:open',
   'porthole:connection:close',
@@ -200,7 +200,7 @@ describe('lookup', () => {
             if (left-- > 0) act(all);
             done(null, [{ address: '127.0.0.1', family: 4 }]);
           };
-          all.conn = new HTTPConnection('name.example', port, { timeout: 5, lookup });
+          all.conn = new HTTPConnection('name.example', port, { timeout: 30, lookup });
           for (const error of await usual(all.conn, 'body', all.stop)) assertSpeaks(error);
           left = 0;
           await works(all.conn);
@@ -221,7 +221,7 @@ describe('a subscriber that throws', () => {
           const seen = new Set();
           process.on('uncaughtException', (error) => seen.add(error.message));
           diagnostics.subscribe(${JSON.stringify(name)}, () => { throw new Error('subscriber'); });
-          const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 5, on_informational() {} });
+          const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30, on_informational() {} });
           for (let i = 0; i < 2; i++) {
             await conn.request('POST', '/outer', 'body');
             console.log(await (await conn.getresponse()).text());
@@ -232,7 +232,7 @@ describe('a subscriber that throws', () => {
         const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
         let output = '';
         for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
-        const [status] = await settles(once(child, 'close'), 8000);
+        const [status] = await settles(once(child, 'close'), 40_000);
         assert.deepEqual([status, output], [0, 'hello\nhello\nsubscriber\n']);
       }));
   }
@@ -245,7 +245,7 @@ describe('an async on_informational', () => {
     const unhandled = await unhandledOf(() =>
       withServer(
         (_head, socket) => {
-          setTimeout(() => socket.write(reply('late')), 100);
+          setTimeout(() => socket.write(reply('late')), 1000).unref();
           return 'HTTP/1.1 103 Early Hints\r\n\r\n';
         },
         async ({ port }) => {
@@ -291,7 +291,7 @@ describe('an async on_informational', () => {
       const waiting = conn.getresponse();
       setTimeout(() => conn.close(), 30);
       await assert.rejects(settles(waiting), { name: 'NotConnected' });
-      await conn.request('GET', '/outer', null, {}, { deadline: 0.1 });
+      await conn.request('GET', '/outer', null, {}, { deadline: 1.5 });
       await assert.rejects(settles(conn.getresponse()), { name: 'TimeoutError' });
       conn.close();
     }));

@@ -13,8 +13,8 @@ import { pattern, settles, until, withUploads } from '../support/upload-server.m
 
 v8.setFlagsFromString('--expose-gc');
 const gc = vm.runInNewContext('gc');
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
-const LIMIT = { timeout: 30_000 };
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
+const LIMIT = { timeout: 60_000 };
 const SIZE = 1_000_000;
 
 async function get(conn, url = '/') {
@@ -224,7 +224,7 @@ describe('memory is no longer wanted', () => {
       await assert.rejects(settles(response.readinto(target)), { name: 'TimeoutError' });
       await more(0, SIZE);
       assert.ok(target.every((byte) => byte === 0));
-      conn.timeout = 5;
+      conn.timeout = 30;
     }));
 });
 
@@ -304,7 +304,7 @@ describe('bodies of requests', () => {
           async ({ port, requests }) => {
             const conn = connect(port);
             const count = size > 50_000 ? 12 : 100;
-            await settles(conn.request('PUT', '/', make(Buffer.alloc(size), count)), 15_000);
+            await settles(conn.request('PUT', '/', make(Buffer.alloc(size), count)), 40_000);
             await (await settles(conn.getresponse())).read();
             const { body } = requests[0];
             assert.equal(body.length, size * count);

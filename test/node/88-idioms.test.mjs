@@ -12,7 +12,7 @@ import { findProgram } from '../support/process.mjs';
 import { withServer } from '../support/raw-server.mjs';
 import { pattern, settles, withHttp, withUploads } from '../support/upload-server.mjs';
 
-const LIMIT = { timeout: 30_000 };
+const LIMIT = { timeout: 60_000 };
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const python = findProgram('python3') === null && 'python3 is not installed';
 const library = new URL('../../js/index.js', import.meta.url).href;
@@ -94,7 +94,7 @@ describe('class attributes', () => {
         class Mine extends HTTPConnection {
           static response_class = Answer;
         }
-        const conn = new Mine('127.0.0.1', port, { timeout: 5 });
+        const conn = new Mine('127.0.0.1', port, { timeout: 30 });
         await conn.request('GET', '/');
         assert.ok((await conn.getresponse()) instanceof Answer);
         conn.close();
@@ -174,7 +174,7 @@ async function recorded(names, [method, url, body, headers, encode_chunked], por
       return HTTPConnection.prototype[name].call(this, ...args, ...(Object.keys(options).length > 0 ? [options] : []));
     };
   }
-  const conn = new Recorder('127.0.0.1', port, { timeout: 5 });
+  const conn = new Recorder('127.0.0.1', port, { timeout: 30 });
   const given = Array.isArray(body)
     ? (function* () {
         for (const piece of body) yield Buffer.from(piece);
@@ -230,7 +230,7 @@ describe('an overridden send()', () => {
           await send(data);
         });
         for (const Kind of [HTTPConnection, Slow]) {
-          const conn = new Kind('127.0.0.1', port, { timeout: 5 });
+          const conn = new Kind('127.0.0.1', port, { timeout: 30 });
           for (const body of [null, 'text', Buffer.alloc(300_000, 'x'), ['a', 'bc', Buffer.alloc(100_000)]]) {
             await conn.request('PUT', '/', body, { 'X-A': 'b' });
             await (await settles(conn.getresponse())).read();
@@ -257,7 +257,7 @@ describe('an overridden send()', () => {
         ]) {
           let fails = true;
           const Mine = through((data, send) => (fails ? fail() : send(data)));
-          const conn = new Mine('127.0.0.1', port, { timeout: 5 });
+          const conn = new Mine('127.0.0.1', port, { timeout: 30 });
           await assert.rejects(settles(conn.request('POST', '/', 'x')), /^Error: mine$/);
           fails = false;
           await conn.request('GET', '/');
@@ -272,7 +272,7 @@ describe('an overridden send()', () => {
       () => OK,
       async ({ port, requests }) => {
         const Mine = through((data, send) => send(Buffer.from(String(data).replace('/secret', '/public'))));
-        const conn = new Mine('127.0.0.1', port, { timeout: 5 });
+        const conn = new Mine('127.0.0.1', port, { timeout: 30 });
         await conn.request('GET', '/secret');
         await (await conn.getresponse()).read();
         assert.match(requests[0], /^GET \/public /);
@@ -286,14 +286,14 @@ describe('an overridden send()', () => {
       (request, response) => request.pipe(response),
       async (port) => {
         const Mine = through((data, send) => send(data));
-        const conn = new Mine('127.0.0.1', port, { timeout: 5 });
+        const conn = new Mine('127.0.0.1', port, { timeout: 30 });
         const bytes = pattern(size);
         function* split() {
           for (let at = 0; at < size; at += 1_000_000) yield bytes.subarray(at, at + 1_000_000);
         }
         for (const body of [bytes, split()]) {
-          await settles(conn.request('POST', '/', body), 8000, 'request() hangs');
-          assert.ok((await settles((await settles(conn.getresponse())).read(), 15_000)).equals(bytes));
+          await settles(conn.request('POST', '/', body), 30_000, 'request() hangs');
+          assert.ok((await settles((await settles(conn.getresponse())).read(), 30_000)).equals(bytes));
         }
         conn.close();
       },
@@ -305,7 +305,7 @@ describe('an overridden send()', () => {
       (request) => request.socket.write(request.url === '/next' ? OK : 'HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno'),
       async ({ port }) => {
         const Mine = through((data, send) => send(data));
-        const conn = new Mine('127.0.0.1', port, { timeout: 5 });
+        const conn = new Mine('127.0.0.1', port, { timeout: 30 });
         async function* endless() {
           for (;;) {
             yield Buffer.alloc(1000);
@@ -329,7 +329,7 @@ test('debug output is that of CPython, line by line', { ...LIMIT, skip: python }
         const child = spawn(command, args);
         let output = '';
         for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
-        const [status] = await settles(once(child, 'close'), 8000);
+        const [status] = await settles(once(child, 'close'), 40_000);
         assert.equal(status, 0, output);
         return output;
       };
@@ -337,7 +337,7 @@ test('debug output is that of CPython, line by line', { ...LIMIT, skip: python }
         '-c',
         `import http.client
 http.client.HTTPConnection.debuglevel = 1
-c = http.client.HTTPConnection('127.0.0.1', ${port}, timeout=5)
+c = http.client.HTTPConnection('127.0.0.1', ${port}, timeout=30)
 for method, body in (('GET', None), ('POST', b'\\x00\\xff"q\\'')):
     c.request(method, '/', body, {'X-A': 'b'})
     c.getresponse().read()`,
@@ -347,7 +347,7 @@ for method, body in (('GET', None), ('POST', b'\\x00\\xff"q\\'')):
         '-e',
         `import { HTTPConnection } from ${JSON.stringify(library)};
         HTTPConnection.debuglevel = 1;
-        const c = new HTTPConnection('127.0.0.1', ${port}, { timeout: 5 });
+        const c = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30 });
         for (const [method, body] of [['GET', null], ['POST', Buffer.from([0, 255, 34, 113, 39])]]) {
           await c.request(method, '/', body, { 'X-A': 'b' });
           await (await c.getresponse()).read();
@@ -367,7 +367,7 @@ test('an HTTPMessage can be made of pairs, and is taken as headers', LIMIT, () =
       assert.deepEqual(message.items(), [['X-A', '1'], ['x-b', '2'], ['X-A', '3']]);
       assert.equal(message.get('X-B'), '2');
       assert.deepEqual(message.get_all('x-a'), ['1', '3']);
-      const conn = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+      const conn = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
       await conn.request('GET', '/', null, message);
       await (await conn.getresponse()).read();
       assert.match(requests[0], /\r\nX-A: 1\r\nx-b: 2\r\nX-A: 3\r\n\r\n$/);

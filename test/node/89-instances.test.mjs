@@ -55,13 +55,13 @@ function assertGivenBack(measured, { external = 80 * MB, size = 12 * 1024 * MB }
 test('1,000 connections that are open at once and closed give their memory and addresses back', LIMIT, () =>
   answered(async ({ port }) => {
     const measured = await measure(`
-      const one = new HTTPConnection('127.0.0.1', ${port}, { timeout: 20 });
+      const one = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30 });
       await one.request('GET', '/');
       await (await one.getresponse()).read();
       await measure();
       let all = [];
       for (let i = 0; i < 1000; i++) {
-        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 20 });
+        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30 });
         all.push(conn);
         await conn.request('GET', '/');
         await (await conn.getresponse()).read();
@@ -133,7 +133,7 @@ test('limits of 50 sizes, one after the other and side by side, leave nothing be
   answered(async ({ port }) => {
     const measured = await measure(`
       const use = async (head) => {
-        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 20, limits: { head } });
+        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30, limits: { head } });
         await conn.request('GET', '/');
         await (await conn.getresponse()).read();
         return conn;
@@ -156,7 +156,7 @@ test('limits of 50 sizes, one after the other and side by side, leave nothing be
 test('connections that fail, are closed while they open, or are dropped unread leave nothing behind', LIMIT, () =>
   answered(async ({ port }) => {
     const measured = await measure(`
-      const make = (to = ${port}) => new HTTPConnection('127.0.0.1', to, { timeout: 20 });
+      const make = (to = ${port}) => new HTTPConnection('127.0.0.1', to, { timeout: 30 });
       const first = make();
       await first.request('GET', '/');
       await (await first.getresponse()).read();

@@ -29,7 +29,7 @@ import { settles, until, withHttp, withUploads } from '../support/upload-server.
 
 const reports = JSON.parse(fs.readFileSync(new URL('../data/reports.json', import.meta.url), 'utf8'));
 const library = new URL('../../js/index.js', import.meta.url).href;
-const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 5, ...options });
+const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 async function get(conn, url = '/') {
@@ -65,7 +65,7 @@ async function withFile(content, use) {
 }
 
 /** Runs a program that has `HTTPConnection` and so on, and gives what it printed and how it ended. */
-async function program(code, { env = {}, limit = 5000, command = [process.execPath] } = {}) {
+async function program(code, { env = {}, limit = 40_000, command = [process.execPath] } = {}) {
   const source = `import * as porthole from ${JSON.stringify(library)};
     const { HTTPConnection, HTTPSConnection } = porthole;
     ${code}`;
@@ -87,7 +87,7 @@ const scenarios = {
       () => OK,
       async ({ port }) => {
         const { status, output } = await program(`import fs from 'node:fs';
-          const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 5 });
+          const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30 });
           const body = fs.createReadStream('/nope/x');
           await conn.request('PUT', '/', body).catch((error) => console.log(error.code));
           await new Promise((resolve) => setTimeout(resolve, 50));
@@ -165,20 +165,21 @@ const scenarios = {
   'starved-loop': () =>
     withTaker(async (server) => {
       let longest = 0;
-      let last = performance.now();
+      let inTurn = 0; // pieces since a timer could run: a time would tell of the machine
       const timer = setInterval(() => {
-        longest = Math.max(longest, performance.now() - last);
-        last = performance.now();
-      }, 5);
-      const started = performance.now();
+        inTurn = 0;
+      }, 1);
       function* source() {
-        for (let i = 0; i < 120_000; i++) yield 'x';
+        for (let i = 0; i < 300_000; i++) {
+          inTurn += 1;
+          longest = Math.max(longest, inTurn);
+          yield 'x';
+        }
       }
       const { length } = await taken(server, 'POST', '/', source());
-      const all = performance.now() - started;
       clearInterval(timer);
-      assert.equal(length, 120_000);
-      assert.ok(longest < Math.max(100, all / 4), `a gap of ${longest} ms in ${all} ms`);
+      assert.equal(length, 300_000);
+      assert.ok(longest < 150_000, `${longest} pieces in a turn`);
     }),
 
   'full-duplex-echo': () =>
@@ -237,9 +238,9 @@ const scenarios = {
       async ({ port }) => {
         const conn = connect(port);
         await get(conn);
-        const { socket } = conn.detach();
+        const { socket, head } = conn.detach();
         const closed = once(socket, 'close');
-        const parts = [];
+        const parts = [head];
         for await (const part of socket) parts.push(part);
         assert.equal(String(Buffer.concat(parts)), 'bye');
         await settles(closed);
@@ -301,23 +302,20 @@ const scenarios = {
     ),
 
   'send-timeout-while-moving': async () => {
-    let read = 0;
     const server = net.createServer((socket) => {
       socket.on('error', () => {});
-      socket.on('data', ({ length }) => {
-        read += length;
-        if (read < 3_000_000) return;
+      socket.on('data', () => {
         socket.pause();
-        setTimeout(() => socket.resume(), 30);
+        setTimeout(() => socket.resume(), 300);
       });
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const conn = connect(server.address().port, { timeout: 0.5 });
+    const conn = connect(server.address().port, { timeout: 2.5 }); // as in 87-time
     const stop = new AbortController();
     const sending = conn.request('PUT', '/', Buffer.alloc(60_000_000), {}, { signal: stop.signal });
     sending.catch(() => {});
-    const ended = await Promise.race([sending.then(() => 'sent', (error) => error), sleep(4000, 'going on')]);
+    const ended = await Promise.race([sending.then(() => 'sent', (error) => error), sleep(7000, 'going on')]);
     assert.equal(ended, 'going on', ended?.stack);
     stop.abort();
     await assert.rejects(sending, { name: 'AbortError' });
@@ -361,7 +359,7 @@ const scenarios = {
         const code = `const real = globalThis.setTimeout;
           globalThis.setTimeout = (run, ms) => { real(run, ms).unref(); return 1; };
           const { HTTPConnection } = await import(${JSON.stringify(library)});
-          const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 5, deadline: 5 });
+          const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30, deadline: 30 });
           await conn.request('PUT', '/', 'x', {}, { expect_continue: 0.05 });
           console.log(await (await conn.getresponse()).text());`;
         const { status, stdout, stderr } = await runAsync(code);
@@ -377,7 +375,7 @@ const scenarios = {
         performance.now = () => 0;
         Date.now = () => 0;
         process.nextTick = process.nextTick;
-        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 5 });
+        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30 });
         await conn.request('POST', '/', Array.from({ length: 20 }, () => Buffer.alloc(10_000)));
         console.log(await (await conn.getresponse()).text());`);
       assert.deepEqual([status, output], [0, 'ok\n']);
@@ -413,7 +411,7 @@ const scenarios = {
           return super.send(data);
         }
       }
-      const conn = new H('127.0.0.1', server.port, { timeout: 5 });
+      const conn = new H('127.0.0.1', server.port, { timeout: 30 });
       await conn.request('POST', '/', 'data');
       assert.equal(await (await conn.getresponse()).text(), 'ok');
       assert.match(server.requests[0].head, /^POST \/ HTTP\/1\.1\r\nHost: 127\.0\.0\.1:\d+\r\nContent-Length: 4\r\n$/);
@@ -427,7 +425,7 @@ const scenarios = {
       () => OK,
       async ({ port }) => {
         for (const set of ['HTTPConnection.debuglevel = 1', 'HTTPConnection.prototype.debuglevel = 1']) {
-          const { status, output } = await program(`const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 5 });
+          const { status, output } = await program(`const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30 });
             ${set};
             await conn.request('GET', '/');
             await (await conn.getresponse()).read();`);
@@ -472,7 +470,7 @@ async function runAsync(code) {
   let stderr = '';
   child.stdout.on('data', (data) => (stdout += data));
   child.stderr.on('data', (data) => (stderr += data));
-  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 40_000);
   const [status, signal] = await once(child, 'close');
   clearTimeout(timer);
   return { status: signal ?? status, stdout, stderr };
@@ -498,7 +496,7 @@ Object.assign(scenarios['ulimit-v'], {
       () => OK,
       async ({ port }) => {
         const code = `try {
-            const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 5 });
+            const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30 });
             await conn.request('GET', '/');
             console.log(await (await conn.getresponse()).text());
           } catch (error) {
@@ -529,10 +527,10 @@ Object.assign(scenarios['tls-env-unauthorized'], {
     withNamingServer({ pair: certificates().selfSigned }, async ({ port }) => {
       const { status, output } = await program(
         `for (const options of [{}, { context: {} }, { context: { rejectUnauthorized: undefined } }]) {
-          const conn = new HTTPSConnection('localhost', ${port}, { timeout: 5, ...options });
+          const conn = new HTTPSConnection('localhost', ${port}, { timeout: 30, ...options });
           await conn.request('GET', '/').then(() => console.log('sent'), (error) => console.log(error.code));
         }
-        const conn = new HTTPSConnection('localhost', ${port}, { timeout: 5, context: { rejectUnauthorized: false } });
+        const conn = new HTTPSConnection('localhost', ${port}, { timeout: 30, context: { rejectUnauthorized: false } });
         await conn.request('GET', '/');
         const response = await conn.getresponse();
         await response.read();
@@ -552,7 +550,7 @@ Object.assign(scenarios['identity-check-throws'], {
           throw reason;
         };
         const context = { ca: fs.readFileSync(certificates().ca), checkServerIdentity };
-        const conn = new HTTPSConnection('localhost', port, { timeout: 5, context });
+        const conn = new HTTPSConnection('localhost', port, { timeout: 30, context });
         await assert.rejects(settles(conn.request('GET', '/')), (error) => error === reason || error.cause === reason);
         assert.equal(conn.sock, null);
       }),
@@ -567,7 +565,7 @@ Object.assign(scenarios['abstract-socket'], {
     const server = http.createServer((_request, response) => response.end('ok')).listen(name);
     await once(server, 'listening');
     try {
-      const conn = new HTTPConnection('localhost', { socket_path: name, timeout: 5 });
+      const conn = new HTTPConnection('localhost', { socket_path: name, timeout: 30 });
       assert.equal(await (await get(conn)).text(), 'ok');
       conn.close();
     } finally {
@@ -623,7 +621,7 @@ Object.assign(scenarios['tls-over-2gib'], {
 for (const { id, kind, input } of reports) {
   const scenario = scenarios[id];
   if (scenario === undefined) continue;
-  const { run = scenario, skip = false, limit = 30_000 } = scenario;
+  const { run = scenario, skip = false, limit = 60_000 } = scenario;
   test(`[${id}] ${kind}: ${input.replaceAll(/\s+/g, ' ').slice(0, 90)}`, { timeout: limit, skip }, run);
 }
 
