@@ -168,8 +168,8 @@ for (const [way, { run, options }] of Object.entries(WAYS)) {
         await run(
           () => text,
           async (proxy) => {
-            const conn = tunnelled(proxy.port, { timeout: 0.3 });
-            await assertTimesOut(conn.request('GET', '/secret'), { limit: 0.3, phase, retry_safe: 'yes' });
+            const conn = tunnelled(proxy.port, { timeouts: phase === 'tls' ? { tls: 1.5 } : { headers: 1.5 } });
+            await assertTimesOut(conn.request('GET', '/secret'), { limit: 1.5, phase, retry_safe: 'yes' });
             assert.equal(conn.sock, null);
             assertInnocent(proxy, 1);
           },

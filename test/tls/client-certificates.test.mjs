@@ -94,10 +94,10 @@ describe('nginx that requires a client certificate', { skip: noOpenssl || missin
   });
 
   test('key_file and cert_file give a context of its own to a connection that has none', async () => {
-    const conn = new HTTPSConnection('localhost', server.port, { timeout: 10, key_file: client.key, cert_file: client.cert });
+    const conn = new HTTPSConnection('localhost', server.port, { timeout: 30, key_file: client.key, cert_file: client.cert });
     conn.context.load_verify_locations({ cafile: certificates().ca });
     await assertKnown(conn);
-    const other = new HTTPSConnection('localhost', server.port, { timeout: 10 });
+    const other = new HTTPSConnection('localhost', server.port, { timeout: 30 });
     await assert.rejects(other.connect(), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
     assert.throws(() => new HTTPSConnection('localhost', { key_file: client.key }), { name: 'TypeError' });
   });

@@ -65,7 +65,7 @@ describe('names', { skip: noOpenssl }, () => {
 
   test('an address in brackets is none that is told', { skip: !HAS_IPV6 && 'no IPv6 here' }, () =>
     withNamingServer({ pair: certificates().good, listen: { port: 0, host: '::1' } }, async ({ port, names }) => {
-      const conn = new HTTPSConnection('[::1]', port, { context: trusting(), timeout: 5 });
+      const conn = new HTTPSConnection('[::1]', port, { context: trusting(), timeout: 30 });
       await fetchText(conn);
       conn.close();
       assert.deepEqual(names, [false]);
@@ -76,10 +76,10 @@ describe('names', { skip: noOpenssl }, () => {
     const path = join(folder, 's');
     try {
       await withNamingServer({ pair: certificates().good, listen: { path } }, async () => {
-        const conn = new HTTPSConnection('127.0.0.1', { socket_path: path, context: trusting(), timeout: 5 });
+        const conn = new HTTPSConnection('127.0.0.1', { socket_path: path, context: trusting(), timeout: 30 });
         assert.match(await fetchText(conn), /^- 127\.0\.0\.1/);
         conn.close();
-        const other = new HTTPSConnection('127.0.0.2', { socket_path: path, context: trusting(), timeout: 5 });
+        const other = new HTTPSConnection('127.0.0.2', { socket_path: path, context: trusting(), timeout: 30 });
         await assert.rejects(other.request('GET', '/'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
       });
     } finally {
@@ -129,11 +129,11 @@ describe('what the environment says', { skip: noOpenssl }, () => {
         };
         const seen = {};
         for (const [name, context] of Object.entries(given)) {
-          const conn = new HTTPSConnection('localhost', ${port}, { context, timeout: 5 });
+          const conn = new HTTPSConnection('localhost', ${port}, { context, timeout: 30 });
           seen[name] = await conn.request('GET', '/').then(() => 'sent', (error) => error.code);
           conn.close();
           if (name === 'none') continue;
-          const proxied = new HTTPConnection('localhost', ${port}, { proxy_context: context, timeout: 5 });
+          const proxied = new HTTPConnection('localhost', ${port}, { proxy_context: context, timeout: 30 });
           proxied.set_tunnel('e.example');
           seen['proxy ' + name] = await proxied.connect().then(() => 'sent', (error) => error.code);
           proxied.close();
@@ -265,7 +265,7 @@ describe('contexts of other copies', { skip: noOpenssl }, () => {
       good.close();
       const pinned = theirs.create_default_context({ cafile: certificates().selfSigned.cert });
       await assert.rejects(connect(port, { context: pinned }).request('GET', '/'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
-      const proxied = new HTTPConnection('localhost', port, { proxy_context: pinned, timeout: 5 });
+      const proxied = new HTTPConnection('localhost', port, { proxy_context: pinned, timeout: 30 });
       proxied.set_tunnel('e.example');
       await assert.rejects(proxied.connect(), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
       const unverified = connect(port, { host: 'unknown.example', context: theirs._create_unverified_context() });
@@ -324,7 +324,7 @@ describe('the wrong kind of port', () => {
     withPeer(
       (socket) => socket.once('data', () => socket.end(Buffer.from('15030100020246', 'hex'))),
       async ({ port }) => {
-        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
         await assert.rejects(ask(conn), (error) => error.name === 'BadStatusLine' && /use HTTPSConnection/.test(error.hint) && error.message.includes(error.hint));
         conn.close();
       },
@@ -332,9 +332,9 @@ describe('the wrong kind of port', () => {
 
   test('HTTP to a server of TLS that just closes has a hint at port 443 only', async () => {
     const closing = () => new MemoryPeer([], true);
-    const secure = new HTTPConnection('h', 443, { create_connection: closing, timeout: 5 });
+    const secure = new HTTPConnection('h', 443, { create_connection: closing, timeout: 30 });
     await assert.rejects(ask(secure), (error) => error.name === 'RemoteDisconnected' && /HTTPSConnection/.test(error.hint));
-    const clear = new HTTPConnection('h', 80, { create_connection: closing, timeout: 5 });
+    const clear = new HTTPConnection('h', 80, { create_connection: closing, timeout: 30 });
     await assert.rejects(ask(clear), (error) => error.name === 'RemoteDisconnected' && error.hint === undefined);
   });
 
@@ -355,7 +355,7 @@ describe('the wrong kind of port', () => {
         return `HTTP/1.1 400 Bad Request\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
       },
       async ({ port }) => {
-        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 5 });
+        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 30 });
         conn.set_tunnel('e.example');
         await assert.rejects(conn.connect(), (error) => error.name === 'TunnelError' && /proxy_context/.test(error.hint));
       },

@@ -140,7 +140,7 @@ for (const [title, { start, secured = false }] of Object.entries(PROXIES)) {
     });
 
     test('a tunnel to an origin in clear is there as well', async () => {
-      const conn = new HTTPConnection('localhost', proxy.port, { timeout: 10, ...options() });
+      const conn = new HTTPConnection('localhost', proxy.port, { timeout: 30, ...options() });
       conn.set_tunnel('localhost', plain.port);
       await checkPage(conn, '');
       await checkPage(conn, '');

@@ -131,7 +131,7 @@ describe('transports', { skip: noOpenssl }, () => {
     withTlsServer(good, answers, async ({ port }) => {
       const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
       await once(socket, 'secureConnect');
-      const conn = new HTTPSConnection('localhost', port, { timeout: 10 });
+      const conn = new HTTPSConnection('localhost', port, { timeout: 30 });
       conn.sock = socket;
       assert.equal(await fetchText(conn, '/big'), BIG);
       conn.close();

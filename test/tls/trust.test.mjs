@@ -19,7 +19,7 @@ async function ask(port, context, env) {
   const program = `
     import { create_default_context, HTTPSConnection, SSLContext } from ${JSON.stringify(library)};
     try {
-      const conn = new HTTPSConnection('localhost', ${port}, { timeout: 10, context: ${context} });
+      const conn = new HTTPSConnection('localhost', ${port}, { timeout: 30, context: ${context} });
       await conn.request('GET', '/');
       console.log(await (await conn.getresponse()).text());
       conn.close();
