@@ -99,7 +99,7 @@ describe('Apache', { skip: missing('Apache') }, () => {
   testWebServer(test, () => apache);
 
   test('what a script writes bit by bit comes in chunks, and a body reaches it', async () => {
-    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 15 });
+    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 30 });
     await conn.request('POST', '/cgi/parts', 'the body');
     const response = await conn.getresponse();
     assert.deepEqual([response.status, response.chunked, response.length], [200, true, null]);
@@ -108,7 +108,7 @@ describe('Apache', { skip: missing('Apache') }, () => {
   });
 
   test('an HTTP/1.0 response runs to the end of the connection', async () => {
-    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 15 });
+    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 30 });
     for (const amount of [undefined, 5]) {
       await conn.request('GET', '/cgi/old');
       const response = await conn.getresponse();
@@ -122,7 +122,7 @@ describe('Apache', { skip: missing('Apache') }, () => {
   });
 
   test('302 comes with its Location and its page', async () => {
-    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 15 });
+    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 30 });
     await conn.request('GET', '/moved');
     const response = await conn.getresponse();
     assert.deepEqual([response.status, response.reason], [302, 'Found']);
@@ -132,7 +132,7 @@ describe('Apache', { skip: missing('Apache') }, () => {
   });
 
   test('OPTIONS and TRACE are answered', async () => {
-    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 15 });
+    const conn = new HTTPConnection(apache.host, apache.port, { timeout: 30 });
     await conn.request('OPTIONS', '/index.html');
     const options = await conn.getresponse();
     assert.deepEqual([options.status, options.length], [200, 0]);

@@ -63,7 +63,7 @@ describe('nginx', { skip: missing('nginx') }, () => {
   testWebServer(test, () => nginx);
 
   test('a body without any framing runs to the end of the connection', async () => {
-    const conn = new HTTPConnection(nginx.host, nginx.port, { timeout: 15 });
+    const conn = new HTTPConnection(nginx.host, nginx.port, { timeout: 30 });
     for (const amount of [undefined, 1000]) {
       await conn.request('GET', '/unframed/assembled.shtml');
       const response = await conn.getresponse();
@@ -76,7 +76,7 @@ describe('nginx', { skip: missing('nginx') }, () => {
   });
 
   test('302 comes with its Location and its page', async () => {
-    const conn = new HTTPConnection(nginx.host, nginx.port, { timeout: 15 });
+    const conn = new HTTPConnection(nginx.host, nginx.port, { timeout: 30 });
     await conn.request('GET', '/moved');
     const response = await conn.getresponse();
     assert.deepEqual([response.status, response.reason], [302, 'Moved Temporarily']);
@@ -86,7 +86,7 @@ describe('nginx', { skip: missing('nginx') }, () => {
   });
 
   test('a server that reloads its configuration ends resting connections, which are opened again', async () => {
-    const conn = new HTTPConnection(nginx.host, nginx.port, { timeout: 15 });
+    const conn = new HTTPConnection(nginx.host, nginx.port, { timeout: 30 });
     const ports = new Set();
     for (let count = 0; count < 2; count += 1) {
       await conn.request('GET', '/index.html');

@@ -65,13 +65,13 @@ for (const [name, { start, unreachable, refused, persistent, tunnels }] of Objec
 
     /** A connection through a tunnel to a port of this machine. */
     function tunnelled(port, { host = '127.0.0.1', headers = null } = {}) {
-      const conn = new HTTPConnection(proxy.host, proxy.port, { timeout: 15 });
+      const conn = new HTTPConnection(proxy.host, proxy.port, { timeout: 30 });
       conn.set_tunnel(host, port, headers);
       return conn;
     }
 
     /** A connection to the proxy as such. */
-    const direct = () => new HTTPConnection(proxy.host, proxy.port, { timeout: 15 });
+    const direct = () => new HTTPConnection(proxy.host, proxy.port, { timeout: 30 });
 
     test('25 requests go through one tunnel', async () => {
       const earlier = await tunnels(proxy, 0);
@@ -227,7 +227,7 @@ describe('tinyproxy with a password', { skip: missing('tinyproxy', 'nginx') }, (
   });
 
   test('a tunnel without the password is 407, and with it is there', async () => {
-    const conn = new HTTPConnection(proxy.host, proxy.port, { timeout: 15 });
+    const conn = new HTTPConnection(proxy.host, proxy.port, { timeout: 30 });
     conn.set_tunnel('127.0.0.1', origin.port);
     await assert.rejects(conn.connect(), {
       name: 'TunnelError',

@@ -4,7 +4,7 @@
 
 import { test } from 'node:test';
 
-const LIMIT = 30_000;
+const LIMIT = 120_000;
 
 /**
  * Makes a function like `test`, for tests against servers.
