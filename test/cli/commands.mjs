@@ -16,7 +16,7 @@ import { lacking, transpileComponent, workshop } from '../wasi/guests.mjs';
 import { startServer } from './server.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const PATIENCE = 30_000;
+const PATIENCE = 120_000;
 
 /**
  * @typedef {object} Command

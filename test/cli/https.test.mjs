@@ -17,7 +17,7 @@ import { buildCommands, CURL, runCommand } from './commands.mjs';
 const { commands, missing } = await buildCommands();
 const curl = spawnSync('curl', ['--version']).error ? 'apt-get install curl' : false;
 const files = noOpenssl ? undefined : certificates();
-const limits = { timeout: 30_000, maxBuffer: 1 << 26, encoding: 'latin1' };
+const limits = { timeout: 120_000, maxBuffer: 1 << 26, encoding: 'latin1' };
 
 /** Runs a command with arguments. @returns {Promise<{ code: number, stdout: string }>} */
 function run(command, args) {

@@ -67,7 +67,7 @@ for (const [name, command] of Object.entries(commands)) {
       const loud = await run('http://127.0.0.1:{closed}/');
       assert.match(loud.stderr, /^porthole: \(7\) connecting to 127\.0\.0\.1 port \d+: connection refused/m);
       assert.equal((await run('-s', 'http://127.0.0.1:{closed}/')).stderr, '');
-      assert.match((await run('-m', '0.1', '-sS', at('/silent'))).stderr, /^porthole: \(28\) timed out after \d+ ms with 0 bytes received\n$/);
+      assert.match((await run('-m', '1.5', '-sS', at('/silent'))).stderr, /^porthole: \(28\) timed out after \d+ ms with 0 bytes received\n$/);
       assert.match((await run('-sS', at('/cut-body'))).stderr, /^porthole: \(18\) the body ended early\n$/);
     });
 

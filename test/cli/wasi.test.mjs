@@ -22,7 +22,7 @@ describe('porthole-cli.wasm', { skip: await lacking() }, () => {
     const server = await startServer();
     try {
       const [program, rest] = onWasmtime(options, made, args.map((arg) => arg.replace('{port}', server.port)));
-      return await execute(program, rest, { timeout: 30_000 }).then((ended) => ({ code: 0, ...ended }), (error) => error);
+      return await execute(program, rest, { timeout: 120_000 }).then((ended) => ({ code: 0, ...ended }), (error) => error);
     } finally {
       await server.close();
     }

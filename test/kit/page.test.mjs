@@ -76,7 +76,7 @@ describe('the commands of the pages run', { skip: noClang || noOpenssl || missin
     test(name, async () => {
       const blocks = commandsIn(document);
       assert.equal(blocks.length, 1);
-      const { stdout } = await run('bash', ['--norc', '-ec', blocks[0]], { cwd: root, timeout: 100_000 });
+      const { stdout } = await run('bash', ['--norc', '-ec', blocks[0]], { cwd: root, timeout: 240_000 });
       assert.match(stdout, /^TAP version 13\n1\.\.\d+\nok 1 - /);
       assert.doesNotMatch(stdout, /^not ok|^# /m);
     });
@@ -91,7 +91,7 @@ describe('the commands of the pages run', { skip: noClang || noOpenssl || missin
       const blocks = commandsIn(document);
       assert.equal(blocks.length, 3);
       for (const block of blocks) {
-        const { stdout } = await run('bash', ['--norc', '-ec', block.replaceAll('rules.json', rules)], { cwd: root, timeout: 100_000 });
+        const { stdout } = await run('bash', ['--norc', '-ec', block.replaceAll('rules.json', rules)], { cwd: root, timeout: 240_000 });
         const rule = 'https://api.example.com';
         const { reason: _, ...verdict } = JSON.parse(stdout);
         assert.deepEqual(verdict, { allowed: true, rule, address: '93.184.216.34' });

@@ -74,7 +74,7 @@ test('importing opens no handle, compiles nothing and prints nothing, and the pr
     await import(${JSON.stringify(index.href)});
     await new Promise(setImmediate);
     console.log(process.getActiveResourcesInfo().filter((name) => /TCP|Timeout|Worker|DNS|GetAddr/.test(name)).length);`;
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20000, encoding: 'utf8' });
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 60000, encoding: 'utf8' });
   assert.equal(output, '0\n');
 });
 

@@ -16,7 +16,7 @@ const program = fileURLToPath(new URL('../../demo/run.mjs', import.meta.url));
 /** Runs the demo. @returns {Promise<{ status: number, stdout: string, stderr: string }>} */
 function demo(...args) {
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [program, ...args], { timeout: 200_000 }, (error, stdout, stderr) => {
       resolve({ status: error === null ? 0 : error.code, stdout, stderr });
     });
   });

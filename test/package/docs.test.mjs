@@ -68,7 +68,7 @@ function run(code, folder, port) {
       cwd: folder,
       env: { ...process.env, DOCS_PORT: String(port), NODE_EXTRA_CA_CERTS: authority, NODE_OPTIONS: '', FORCE_COLOR: '0' },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 20_000,
+      timeout: 60_000,
     });
     let stdout = '';
     let stderr = '';

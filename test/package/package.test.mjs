@@ -57,7 +57,7 @@ describe('the package', () => {
   });
 
   function npm(args, cwd) {
-    return execute('npm', args, { cwd, shell: process.platform === 'win32', timeout: 60_000 });
+    return execute('npm', args, { cwd, shell: process.platform === 'win32', timeout: 200_000 });
   }
 
   /** Runs a program in the project, with no tool on its path. */
@@ -66,7 +66,7 @@ describe('the package', () => {
     const { stdout, stderr } = await execute(process.execPath, [program, String(server.port)], {
       cwd: project,
       env: { PATH: '', NODE_NO_WARNINGS: '1' },
-      timeout: 20_000,
+      timeout: 60_000,
     });
     assert.equal(stderr, '');
     return JSON.parse(stdout);
@@ -194,7 +194,7 @@ describe('the package', () => {
       };
       writeFileSync(join(at, 'tsconfig.json'), JSON.stringify(config));
       try {
-        await execute(process.execPath, [tsc, '-p', at], { timeout: 120_000 });
+        await execute(process.execPath, [tsc, '-p', at], { timeout: 240_000 });
       } catch (error) {
         assert.fail(error.stdout || error.message);
       }

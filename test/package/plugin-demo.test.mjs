@@ -13,7 +13,7 @@ const has = (command) => spawnSync(command, ['--version']).status === 0;
 const skip = !(has('clang') && has('wasm-ld')) && 'apt-get install clang lld';
 
 test('the demo of plugins shows a stream, refusals with their rules, and what the host was told', { skip }, async () => {
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 60_000 });
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 200_000 });
   assert.equal(stderr, '');
   const [, size] = /^A plugin of (\d+) bytes/.exec(stdout);
   assert.ok(Number(size) <= 24 * 1024, `${size} bytes`);

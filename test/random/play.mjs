@@ -231,7 +231,7 @@ export class Play {
   }
 
   async #nothingOpen(when) {
-    if (await this.peer.until(() => this.peer.open === 0, 4000)) return;
+    if (await this.peer.until(() => this.peer.open === 0, BOUND)) return;
     this.report('sockets-left', `${this.peer.open} connections stay open at the server ${when}`);
     this.peer.drop();
   }
@@ -260,7 +260,7 @@ export class Play {
       if (count > 0) this.report('listeners-left', `${count} listeners are left on the signal ${name}`);
     }
     for (const { source, seen, name, op } of this.requests) {
-      if (source === null || seen === null || (await this.until(() => source.released, 1000))) continue;
+      if (source === null || seen === null || (await this.until(() => source.released, 5000))) continue;
       this.report('source-left', `the ${op.body} that was the body of ${name} is left open`);
     }
     for (const { source, name } of this.requests) {

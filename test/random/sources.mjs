@@ -11,7 +11,7 @@ import { Readable } from 'node:stream';
 import { Random } from './random.mjs';
 
 /** How long a source without end keeps the event loop from turning before it says so. */
-const STARVED_AFTER = 1500;
+const STARVED_AFTER = 5000;
 
 let folder = null;
 

@@ -25,7 +25,7 @@ export const RUNTIMES = wasmtime ? ['wasmtime CLI', 'wasmtime CLI, WASI 0.3'] : 
 const versionFor = (runtime) => (runtime.endsWith('0.3') ? '0.3' : '0.2');
 
 /** Does a command end well? */
-const succeeds = (command, ...args) => spawnSync(command, args, { timeout: 60000 }).status === 0;
+const succeeds = (command, ...args) => spawnSync(command, args, { timeout: 240000 }).status === 0;
 const PACKAGES = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };
 
 /** Installs what isn't Debian's. @returns {Promise<string | false>} what can't be had */
@@ -121,7 +121,7 @@ export async function transpileComponent(component) {
 }
 
 const settle = (started) => started.then((ended) => ({ code: 0, ...ended }), (error) => error);
-const limits = { timeout: 60000, maxBuffer: 1 << 26 };
+const limits = { timeout: 240000, maxBuffer: 1 << 26 };
 
 /** What wasmtime's command is allowed, but for what the options of run_wasmtime.py take away. */
 function allowed([without]) {

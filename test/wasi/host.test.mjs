@@ -181,7 +181,7 @@ describe('the host ABI on WASI', { skip, concurrency: 2 }, () => {
         withSilentPort(async ({ port }) => {
           const [line, none] = await play(runtime, [`open 127.0.0.1 ${port} 0 300`, `open 127.0.0.1 ${port} 0 0`]);
           assert.equal(line[1], 'HOST_TIMED_OUT');
-          assert.ok(Number(line[2]) >= 299 && Number(line[2]) < 5000, line.join(' '));
+          assert.ok(Number(line[2]) >= 299 && Number(line[2]) < 30_000, line.join(' '));
           assert.equal(none[1], 'HOST_TIMED_OUT');
         }));
 

@@ -43,7 +43,7 @@ export async function transpileWithTls(component) {
 
 /** Ends with code, output and errors, also when that is not 0. */
 export const settle = (started) => started.then((ended) => ({ code: 0, ...ended }), (error) => error);
-const limits = { timeout: 60000, maxBuffer: 1 << 26 };
+const limits = { timeout: 240000, maxBuffer: 1 << 26 };
 
 /** Runs what transpileWithTls has made, with the options of porthole/wasi-tls, PEM files by their paths. @returns {(args: string[], tls?: object) => Promise<any>} */
 export function jcoOf(folder) {

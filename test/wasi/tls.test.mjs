@@ -135,7 +135,7 @@ describe('HTTPS in WASI, under wasmtime', { skip: skip || (embedder === undefine
   describeTls('the embedder', () => embedderOf(embedder, component));
 
   /** Runs a component by wasmtime's command. */
-  const command = (options, ...args) => settle(execute(wasmtime, ['run', '-S', options, component, ...args], { timeout: 60000 }));
+  const command = (options, ...args) => settle(execute(wasmtime, ['run', '-S', options, component, ...args], { timeout: 240000 }));
 
   test('under the embedder 1000 GETs and 20 connections, good and bad, are done with 16 handles', async () => {
     const run = embedderOf(embedder, component, ['--handles', '16']);
