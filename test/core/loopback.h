@@ -23,7 +23,7 @@
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
 #define NAME "127.0.0.1"
 
-enum { PATIENT = 10000, LARGE = 8 << 20, PIECE = 65536, DRIP_US = 10000 };
+enum { PATIENT = 30000, LARGE = 8 << 20, PIECE = 65536, DRIP_US = 10000 };
 
 /* What a server does once it has read the head of a request and sent its answer. */
 typedef enum behaviour {

@@ -131,7 +131,7 @@ static void a_drip_ends_at_the_deadline(void **state) {
   server peer = serve(OK_HEAD "Content-Length: 100000\r\n\r\n", DRIPS);
   porthole_client *client = client_of(&peer);
   static char body[100000];
-  porthole_client_set_deadline(client, 200);
+  porthole_client_set_deadline(client, 2000);
   assert_int_equal(porthole_client_request(client, "GET", "/", NULL, 0, NULL), 0);
   assert_int_equal(porthole_client_getresponse(client), 200);
   int32_t result;
