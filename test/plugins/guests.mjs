@@ -63,23 +63,23 @@ export class Raw {
   }
 
   /** @returns {Promise<number>} a handle or an error */
-  open(host, port, flags = 0, timeout = 5000) {
+  open(host, port, flags = 0, timeout = 20_000) {
     return this.guest.call('host_open', this.text, this.put(host), port, flags, timeout);
   }
 
-  startTls(handle, name, flags = 1, timeout = 5000) {
+  startTls(handle, name, flags = 1, timeout = 20_000) {
     return this.guest.call('host_start_tls', handle, this.text, this.put(name), flags, timeout);
   }
 
-  sendHead(handle, head, timeout = 5000) {
+  sendHead(handle, head, timeout = 20_000) {
     return this.guest.call('host_send_head', handle, this.text, this.put(head), timeout);
   }
 
-  send(handle, data, timeout = 5000) {
+  send(handle, data, timeout = 20_000) {
     return this.guest.call('host_send', handle, this.text, this.put(data), timeout);
   }
 
-  recv(handle, capacity = 1000, timeout = 5000) {
+  recv(handle, capacity = 1000, timeout = 20_000) {
     return this.guest.call('host_recv', handle, this.body, capacity, timeout);
   }
 
@@ -99,7 +99,7 @@ export class Raw {
     }
   }
 
-  async wait(pairs, timeout = 5000) {
+  async wait(pairs, timeout = 20_000) {
     const list = Buffer.alloc(8 * pairs.length);
     pairs.forEach(([handle, interest], index) => {
       list.writeInt32LE(handle, 8 * index);
