@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Timeouts of each phase, deadlines, and the signals of requests: what is raised, and that nothing stays behind.
+//
+// Runs by itself: a deadline has to find an operation in the phase that it is stuck in.
 
 import assert from 'node:assert/strict';
 import { createHook } from 'node:async_hooks';
@@ -10,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { _create_unverified_context, HTTPConnection, HTTPSConnection } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
+import { until } from '../support/upload-server.mjs';
 
 const connect = (port, options) => new HTTPConnection('127.0.0.1', port, options);
 const silent = () => {};
@@ -67,10 +70,12 @@ async function assertRejects(operation, limit, expected) {
   assert.ok(elapsed > limit * 0.9 && elapsed < limit + 20, `${elapsed} s`);
 }
 
-/** Waits until the server has seen the end of all connections. */
+/** Waits until the server has seen the end of all connections, those as well that it comes to pause only now. */
 async function allClosed(sockets) {
-  for (const socket of sockets) socket.resume();
-  while (sockets.size > 0) await sleep(5);
+  await until(() => {
+    for (const socket of sockets) socket.resume();
+    return sockets.size === 0;
+  });
 }
 
 for (const [name, { run = connect, answer = silent, request = exchange, phase = name }] of Object.entries(stuckIn)) {
