@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // `npm test`: sets up what the tests need, then runs the C tests (native, and under sanitizers), each fuzzer for some
-// seconds, and all *.test.mjs.
+// seconds, and all *.test.mjs: two files at a time, then those that run by themselves.
 //
 //   npm test                                     everything
 //   npm test -- test/node/20-request.test.mjs    these files only
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { aptInstall, has, isRoot, npmInstall, root, run, runQuietly, say } from '../bindings/setup.mjs';
 import { rustForGuests } from './support/rust.mjs';
@@ -40,6 +40,11 @@ const NEEDS = [
   { command: 'openssl', package: 'openssl', use: 'test/tls' },
   { command: 'curl', package: 'curl', use: 'test/cli' },
 ];
+
+/** No file of tests takes so long on a slow machine. */
+const LONGEST_MS = 900_000;
+/** The line of a file whose subject is time: nothing else shall burn the cores while it runs. */
+const BY_ITSELF = /^\/\/ Runs by itself: /m;
 
 /** Does clang come with this library for the machine that it is on? */
 function clangHas(library) {
@@ -84,10 +89,19 @@ function testFiles(folder) {
   });
 }
 
-function runNode(files) {
-  say(`${files.length} files of tests under Node ${process.version}`);
-  const args = ['--test', '--test-concurrency=2', '--test-reporter=spec', '--test-timeout=300000', ...files];
+/** Runs files of tests, so many at a time. @returns {boolean} did they pass? */
+function runFiles(files, atOnce) {
+  if (files.length === 0) return true;
+  say(`${files.length} files of tests under Node ${process.version}, ${atOnce} at a time`);
+  const args = ['--test', `--test-concurrency=${atOnce}`, '--test-reporter=spec', `--test-timeout=${LONGEST_MS}`, ...files];
   return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+/** Those that say that they run by themselves come after the others. @returns {boolean} did they pass? */
+function runNode(files) {
+  const alone = files.filter((file) => BY_ITSELF.test(readFileSync(join(root, file), 'utf8')));
+  const others = files.filter((file) => !alone.includes(file));
+  return [runFiles(others, 2), runFiles(alone, 1)].every(Boolean);
 }
 
 const chosen = process.argv.slice(2);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Peers that stall, reset, close one side or answer early, and programs that give up while something is pending.
+//
+// Runs by itself: peers that are slow in time have limits of a second and a half.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';

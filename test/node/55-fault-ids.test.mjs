@@ -2,6 +2,8 @@
 //
 // The scenarios of test/data/faults.json, each under its id: reuse, mid-message, time, connect and proxy here, TLS in
 // test/tls, the host ABI in test/core. The last test sees to it that none is missing.
+//
+// Runs by itself: peers that are slow in time have limits of a second and a half.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What is a time-out and what isn't: a process that is busy, peers that are slow and steady, and peers that stall.
+//
+// Runs by itself: peers that are slow and steady have to be so.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -2,6 +2,8 @@
 //
 // What users of other clients reported, from data/reports.json, each under its id. The last test sees to it that none is
 // missing.
+//
+// Runs by itself: a peer that is slow and steady has to be so.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
