@@ -276,8 +276,8 @@ describe('porthole-client.wasm', { skip }, () => {
         socket.on('close', () => clearInterval(drip));
       });
       const results = await perform([
-        made('c', port), step('c', 'set-timeout', 100), get('c'), response('c', 'r'),
-        made('c2', port), step('c2', 'set-deadline', 300), get('c2', '/drip'), response('c2', 'r2'), step('r2', 'read', 9999), step('r2', 'read', 9999),
+        made('c', port), step('c', 'set-timeout', 1000), get('c'), response('c', 'r'),
+        made('c2', port), step('c2', 'set-deadline', 2000), get('c2', '/drip'), response('c2', 'r2'), step('r2', 'read', 9999), step('r2', 'read', 9999),
       ]);
       const [silent, dripping] = [results[3], results.at(-1)].map(({ error }) => [error.kind, error.name]);
       assert.deepEqual([silent, dripping], Array(2).fill(['timeout-error', 'ETIMEDOUT']));

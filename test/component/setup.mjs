@@ -26,14 +26,14 @@ export const python = join(root, '.cache', 'venv-component', 'bin', 'python');
 export function lacking() {
   mkdirSync(join(root, 'build'), { recursive: true });
   const arguments_ = [join(root, 'build', 'component.lock'), process.execPath, join(here, 'install.mjs')];
-  const { error, status, stderr } = spawnSync('flock', arguments_, { encoding: 'utf8', timeout: 280000 });
+  const { error, status, stderr } = spawnSync('flock', arguments_, { encoding: 'utf8', timeout: 800_000 });
   if (error?.code === 'ENOENT') return 'apt-get install util-linux';
   return status !== 0 && (stderr.trim() || 'the set-up took too long');
 }
 
 /** Runs a program to its end. @returns {Promise<{code: number, stdout: string, stderr: string}>} */
 export async function run(file, args, input = '') {
-  const running = promisify(execFile)(file, args, { cwd: root, timeout: 240000, maxBuffer: 1 << 25 });
+  const running = promisify(execFile)(file, args, { cwd: root, timeout: 480_000, maxBuffer: 1 << 25 });
   running.child.stdin.on('error', () => {}).end(input);
   return running.then((ended) => ({ code: 0, ...ended }), (error) => error);
 }

@@ -20,7 +20,7 @@ import { startServers } from './server.mjs';
 /** What the kit's guest may reach: this machine by the one address, in clear and by TLS, on any port. */
 export const RULES = { allow: ['127.0.0.1/32:*'], limits: { connections: 16, total_connections: 1000 } };
 
-const KIT_MS = 60_000;
+const KIT_MS = 240_000;
 
 /**
  * Runs a command in the checkout.

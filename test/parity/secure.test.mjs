@@ -161,7 +161,7 @@ function outcome(error) {
 }
 
 async function runOurs({ secure, tunnel, name, requests }, context, { origin, proxy }) {
-  const options = { timeout: 10, lookup: (_name, _options, done) => done(null, '127.0.0.1', 4), ...(secure ? { context } : null) };
+  const options = { timeout: 60, lookup: (_name, _options, done) => done(null, '127.0.0.1', 4), ...(secure ? { context } : null) };
   const connection = new (secure ? HTTPSConnection : HTTPConnection)(name, tunnel ? proxy : origin, options);
   const results = [];
   try {

@@ -27,9 +27,9 @@ def outcome(error):
 def run(case, context, ports):
     host, port = case["name"], ports["proxy" if case["tunnel"] else "origin"]
     if case["secure"]:
-        connection = http.client.HTTPSConnection(host, port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(host, port, timeout=60, context=context)
     else:
-        connection = http.client.HTTPConnection(host, port, timeout=10)
+        connection = http.client.HTTPConnection(host, port, timeout=60)
     connection._create_connection = lambda address, *rest: socket.create_connection(("127.0.0.1", address[1]), 10)
     results = []
     try:

@@ -23,7 +23,7 @@ try {
   const env = { ...process.env, PORTHOLE_WASMTIME: built('wasmtime'), PORTHOLE_EMBEDDER: built('porthole-wasmtime') };
   const all = readdirSync(here).filter((file) => file.endsWith('.test.mjs'));
   const chosen = process.argv.length > 2 ? process.argv.slice(2) : all.map((file) => join(here, file));
-  run(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', '--test-timeout=300000', ...chosen], { env });
+  run(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', '--test-timeout=900000', ...chosen], { env });
 } catch (error) {
   say(error.message);
   process.exitCode = 1;
