@@ -123,7 +123,7 @@ describe('a guest that does anything in any order', { skip: noClang }, () => {
     peer.socket.resume();
     peer.socket.end();
     for (;;) {
-      const count = await raw.recv(handle, 5000, 5000);
+      const count = await raw.recv(handle, 5000, 20_000);
       if (count === 0) break;
       assert.ok(count > 0, `${count}: ${await raw.words(handle)}`);
       assert.ok(Buffer.from(raw.bytes(count), 'latin1').equals(patternOf(own, connection.taken, count)));
@@ -166,7 +166,7 @@ describe('a guest that does anything in any order', { skip: noClang }, () => {
       for (let turns = random(5); turns > 0; turns--) await new Promise(setImmediate);
       await raw.guest.close();
       await last;
-      for (const { peer } of open) {
+      for (const peer of peers.values()) {
         peer.socket.resume(); // what was not read hides the end
         await peer.closed;
       }
