@@ -11,8 +11,7 @@ typedef struct vetted {
   bool has_host;
   bool has_length;
   bool has_encoding;
-  bool chunked_last;
-  uint32_t encodings; /* how often chunked is among them */
+  bool old; /* HTTP/1.0 */
 } vetted;
 
 /* Whom the connection was opened to. */
@@ -90,7 +89,7 @@ static int32_t vet_target(porthole_span method, porthole_span target, const dest
   return names(porthole__between(target.data, stop), to) ? 0 : PORTHOLE_FOREIGN_HOST;
 }
 
-static int32_t vet_request_line(porthole_span line, const destination *to) {
+static int32_t vet_request_line(porthole_span line, const destination *to, vetted *facts) {
   const uint8_t *end = line.data + line.length;
   const uint8_t *space = porthole__find(line.data, end, ' ');
   const uint8_t *second = space < end ? porthole__find(space + 1, end, ' ') : end;
@@ -108,14 +107,53 @@ static int32_t vet_request_line(porthole_span line, const destination *to) {
   if (IS(method, "CONNECT")) {
     return PORTHOLE_CONNECT_REFUSED; /* also where it is spelt otherwise: servers may not care */
   }
-  bool known = version.length == 8 && version.data[0] == 'H' && IS(version, "HTTP/1.1");
-  known = known || (version.length == 8 && version.data[0] == 'H' && IS(version, "HTTP/1.0"));
+  facts->old = IS(version, "HTTP/1.0");
+  bool known = facts->old || IS(version, "HTTP/1.1");
+  for (size_t i = 0; i < version.length; i++) {
+    known = known && version.data[i] < 'a'; /* the name is of upper case (RFC 9112 section 2.3) */
+  }
   return known ? vet_target(method, porthole__between(space + 1, second), to) : PORTHOLE_NOT_A_HEAD;
+}
+
+/** Is this a coding that a body can have in front of chunked (RFC 9112 section 7)? */
+static bool is_coding(porthole_span item) {
+  return IS(item, "gzip") || IS(item, "x-gzip") || IS(item, "deflate") || IS(item, "compress") ||
+         IS(item, "x-compress");
+}
+
+/** Codings, chunked at their end and there only; each by its bare name, so that no reader finds a comma or another end. */
+static int32_t vet_encoding(porthole_span value) {
+  porthole_span item;
+  bool listed = value.length > 0 && value.data[value.length - 1] != ',';
+  bool known = true;
+  while (porthole__next_item(&value, &item)) {
+    listed = listed && item.length > 0;
+    bool last = value.length == 0;
+    if (IS(item, "chunked") != last) {
+      return PORTHOLE_REQUEST_TRANSFER_ENCODING;
+    }
+    known = known && (last || is_coding(item));
+  }
+  if (!listed) {
+    return PORTHOLE_REQUEST_TRANSFER_ENCODING;
+  }
+  return known ? 0 : PORTHOLE_UNSOUND_HEAD;
+}
+
+/** What goes as far as the next hop only: a proxy drops the fields that are named here, and what they say. */
+static int32_t vet_connection(porthole_span value) {
+  porthole_span item;
+  while (porthole__next_item(&value, &item)) {
+    if (IS(item, "host") || IS(item, "content-length") || IS(item, "transfer-encoding")) {
+      return PORTHOLE_UNSOUND_HEAD;
+    }
+  }
+  return 0;
 }
 
 /** What a field says about routing and framing. */
 static int32_t vet_field(vetted *facts, porthole_span name, porthole_span value, const destination *to) {
-  field_name field = porthole__field(name, REQUESTS);
+  field_name field = porthole__field(name, REQUESTS | FRAMES);
   if (field == FIELD_HOST) {
     if (facts->has_host) {
       return PORTHOLE_DUPLICATE_HOST;
@@ -131,14 +169,13 @@ static int32_t vet_field(vetted *facts, porthole_span name, porthole_span value,
     return porthole__decimal(value, &facts->length) ? 0 : PORTHOLE_REQUEST_CONTENT_LENGTH;
   }
   if (field == FIELD_TRANSFER_ENCODING) {
-    facts->has_encoding = true;
-    porthole_span item;
-    while (porthole__next_item(&value, &item)) {
-      facts->chunked_last = IS(item, "chunked");
-      facts->encodings += facts->chunked_last;
+    if (facts->has_encoding || facts->old) {
+      return PORTHOLE_UNSOUND_HEAD; /* readers differ in which one counts, and whether it does (RFC 9112 section 6.1) */
     }
+    facts->has_encoding = true;
+    return vet_encoding(value);
   }
-  return 0;
+  return field == FIELD_CONNECTION || field == FIELD_PROXY_CONNECTION ? vet_connection(value) : 0;
 }
 
 /** A field line: its name and its value. @returns 0 or an error */
@@ -172,7 +209,7 @@ int32_t porthole_check_head(porthole_span head, porthole_span host, uint32_t por
   if (head.length > INT32_MAX || !take_line(&head, &line)) {
     return PORTHOLE_NOT_A_HEAD;
   }
-  int32_t error = vet_request_line(line, &to);
+  int32_t error = vet_request_line(line, &to, &facts);
   for (; error == 0; count++) {
     if (!take_line(&head, &line)) {
       return PORTHOLE_NOT_A_HEAD;
@@ -200,9 +237,6 @@ int32_t porthole_check_head(porthole_span head, porthole_span host, uint32_t por
   }
   if (!facts.has_host) {
     return PORTHOLE_FOREIGN_HOST;
-  }
-  if (facts.has_encoding && (!facts.chunked_last || facts.encodings != 1)) {
-    return PORTHOLE_REQUEST_TRANSFER_ENCODING;
   }
   return facts.has_length && facts.has_encoding ? PORTHOLE_REQUEST_LENGTH_AND_ENCODING : (int32_t)count;
 }

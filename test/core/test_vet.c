@@ -86,6 +86,7 @@ static void request_lines_are_read_in_one_way(void **state) {
   assert_int_equal(check("GET  / HTTP/1.1\r\n" GOOD), PORTHOLE_NOT_A_HEAD);
   assert_int_equal(check("GET / HTTP/1.1 \r\n" GOOD), PORTHOLE_NOT_A_HEAD);
   assert_int_equal(check("GET / http/1.1\r\n" GOOD), PORTHOLE_NOT_A_HEAD);
+  assert_int_equal(check("GET / HTTp/1.0\r\n" GOOD), PORTHOLE_NOT_A_HEAD);
   assert_int_equal(check("GET / HTTP/2.0\r\n" GOOD), PORTHOLE_NOT_A_HEAD);
   assert_int_equal(check("GET /\r\n" GOOD), PORTHOLE_NOT_A_HEAD);
   assert_int_equal(check(" / HTTP/1.1\r\n" GOOD), PORTHOLE_EMPTY_METHOD);
@@ -162,9 +163,75 @@ static void framing_is_sound(void **state) {
                    PORTHOLE_REQUEST_LENGTH_AND_ENCODING);
   assert_int_equal(check("POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n" GOOD),
                    PORTHOLE_REQUEST_TRANSFER_ENCODING);
-  assert_int_equal(check("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" GOOD),
-                   PORTHOLE_REQUEST_TRANSFER_ENCODING);
+  assert_int_equal(check("POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n" GOOD),
+                   PORTHOLE_REQUEST_LENGTH_AND_ENCODING);
   assert_int_equal(check("POST / HTTP/1.1\r\nTransfer-Encoding:\r\n" GOOD), PORTHOLE_REQUEST_TRANSFER_ENCODING);
+}
+
+static int32_t check_encoding(const char *fields) {
+  char head[512];
+  snprintf(head, sizeof head, "POST / HTTP/1.1\r\n%s" GOOD, fields);
+  return check(head);
+}
+
+static void a_transfer_encoding_is_one_list_that_all_read_alike(void **state) {
+  (void)state;
+  assert_int_equal(check_encoding("Transfer-Encoding: x-gzip,\tdeflate , Compress, x-compress, CHUNKED\r\n"), 2);
+  assert_int_equal(check_encoding("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"),
+                   PORTHOLE_REQUEST_TRANSFER_ENCODING);
+  assert_int_equal(check_encoding("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+                   PORTHOLE_UNSOUND_HEAD);
+  const char *const odd[] = {"identity, chunked", "xchunked, chunked", "gzip;q=1, chunked", "a=\" , chunked"};
+  for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+    char field[64];
+    snprintf(field, sizeof field, "Transfer-Encoding: %s\r\n", odd[i]);
+    assert_int_equal(check_encoding(field), PORTHOLE_UNSOUND_HEAD);
+  }
+  const char *const unsound[] = {"chunked,",
+                                 ",chunked",
+                                 "gzip,,chunked",
+                                 "chunked;q=1",
+                                 "\"chunked\"",
+                                 "chunked chunked",
+                                 "chunked\xA0",
+                                 "gzip chunked",
+                                 "identity",
+                                 "chunked, chunked",
+                                 ","};
+  for (size_t i = 0; i < sizeof unsound / sizeof unsound[0]; i++) {
+    char field[64];
+    snprintf(field, sizeof field, "Transfer-Encoding: %s\r\n", unsound[i]);
+    assert_true(check_encoding(field) < 0);
+  }
+}
+
+static void http_1_0_has_no_transfer_encoding(void **state) {
+  (void)state;
+  assert_int_equal(check("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" GOOD), PORTHOLE_UNSOUND_HEAD);
+  assert_int_equal(check("POST / HTTP/1.0\r\nContent-Length: 5\r\n" GOOD), 2);
+}
+
+static void a_content_length_is_one_number(void **state) {
+  (void)state;
+  const char *const lists[] = {"5, 5", "5,5", "5 5", "", "-0", "0x5", "5.0", "9223372036854775808"};
+  for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+    char field[64];
+    snprintf(field, sizeof field, "Content-Length: %s\r\n", lists[i]);
+    assert_int_equal(check_encoding(field), PORTHOLE_REQUEST_CONTENT_LENGTH);
+  }
+}
+
+static void connection_names_neither_host_nor_framing(void **state) {
+  (void)state;
+  assert_int_equal(check_encoding("Connection: close, Host\r\n"), PORTHOLE_UNSOUND_HEAD);
+  assert_int_equal(check_encoding("Connection:content-length\r\n"), PORTHOLE_UNSOUND_HEAD);
+  assert_int_equal(check_encoding("Proxy-Connection: , transfer-encoding\r\n"), PORTHOLE_UNSOUND_HEAD);
+  assert_int_equal(check_encoding("Connection: keep-alive, TE\r\n"), 2);
+}
+
+static void a_change_of_protocol_and_expectations_pass(void **state) {
+  (void)state;
+  assert_int_equal(check_encoding("Connection: upgrade\r\nUpgrade: websocket\r\nExpect: 100-continue\r\n"), 4);
 }
 
 int main(void) {
@@ -182,6 +249,11 @@ int main(void) {
       cmocka_unit_test(an_address_of_ipv6_is_bracketed),
       cmocka_unit_test(a_target_in_absolute_form_names_the_same),
       cmocka_unit_test(framing_is_sound),
+      cmocka_unit_test(a_transfer_encoding_is_one_list_that_all_read_alike),
+      cmocka_unit_test(http_1_0_has_no_transfer_encoding),
+      cmocka_unit_test(a_content_length_is_one_number),
+      cmocka_unit_test(connection_names_neither_host_nor_framing),
+      cmocka_unit_test(a_change_of_protocol_and_expectations_pass),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

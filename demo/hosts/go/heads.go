@@ -26,6 +26,7 @@ var headWords = map[int32]string{
 	-336: "this is no whole head of a request, or more than that",
 	-337: "no guest may ask for a tunnel",
 	-338: "Host and the target have to name the host that was opened",
+	-339: "this head is not read by all in the same way",
 }
 
 func (checker *headChecker) load(ctx context.Context) error {

@@ -13,6 +13,7 @@ WORDS = {
     -336: "this is no whole head of a request, or more than that",
     -337: "no guest may ask for a tunnel",
     -338: "Host and the target have to name the host that was opened",
+    -339: "this head is not read by all in the same way",
 }
 
 
