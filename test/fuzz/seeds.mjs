@@ -89,7 +89,38 @@ function client() {
   }
 }
 
+/** Heads for the hosts of `destinations` in fuzz_vet.c. */
+function vet() {
+  const good = 'Host: a.example\r\n';
+  const fields = [
+    'Content-Length: 5\r\n',
+    'Content-Length: 5, 5\r\n',
+    'Transfer-Encoding: gzip, chunked\r\n',
+    'Transfer-Encoding: identity\t,chunked\r\n',
+    'Transfer-Encoding: chunked\r\nContent-Length: 5\r\n',
+    'Connection: close, upgrade\r\nUpgrade: h2c\r\nExpect: 100-continue\r\n',
+    'Connection: content-length, transfer-encoding\r\n',
+    'Proxy-Connection: host\r\n',
+    'A: b\r\n c\r\n',
+    'Host: a.example:80\r\n',
+  ];
+  const heads = [
+    [0, `GET /a?b HTTP/1.1\r\n${good}\r\n`],
+    [0, `OPTIONS * HTTP/1.0\r\n${good}\r\n`],
+    [0, `CONNECT a.example:80 HTTP/1.1\r\n${good}\r\n`],
+    [1, `GET https://a.example/ HTTP/1.1\r\n${good}\r\n`],
+    [2, 'GET http://a.example:8080?b HTTP/1.1\r\nHost: A.example:8080\r\n\r\n'],
+    [3, 'GET / HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n'],
+    [5, 'GET / HTTP/1.1\r\nHost: [::ffff:1.2.3.4]\r\n\r\n'],
+    [6, 'GET / HTTP/1.1\r\nHost: b.:443\r\n\r\n'],
+    [7, 'GET / HTTP/1.1\r\nHost: u@a.example:443\r\n\r\n'],
+    ...fields.flatMap((field) => [1, 0].map((minor) => [0, `POST / HTTP/1.${minor}\r\n${field}${good}\r\n`])),
+  ];
+  for (const [index, [choice, head]] of heads.entries()) write('fuzz_vet', String(index), [[choice, index % 9], head]);
+}
+
 client();
+vet();
 command();
 order();
 for (const entry of hostile) (entry.kind === 'response' ? response : request)(entry);
