@@ -9,7 +9,6 @@ import { DEFAULT_LIMITS } from '../../bindings/generated/limits.js';
 import { MAY_CLEAR } from '../../bindings/blocking/line.js';
 import { after, cancel, now } from '../../bindings/node/timers.js';
 import { HeadChecker } from '../../bindings/wasm/heads.js';
-import { create_default_context, settingsOf } from '../api/context.js';
 import { lookUp, open } from '../engine/dial.js';
 import { Opening } from '../engine/opening.js';
 import { addressOf } from './addresses.js';
@@ -220,7 +219,7 @@ export class Account {
         dial: { ...dial, host: proxy.host, port: proxy.port, lookup: null },
         seconds: () => connect,
         signals: [],
-        proxy: proxy.scheme === 'https' ? { name: proxy.host, settings: settingsOf(create_default_context()), onsession } : undefined,
+        proxy: proxy.scheme === 'https' ? { name: proxy.host, settings: this.#settings.tls, onsession } : undefined,
         tunnel: { host: addresses[0], port, headers: Object.entries(proxy.headers).flat() },
         peer: undefined,
         limits: DEFAULT_LIMITS,

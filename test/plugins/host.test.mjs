@@ -3,6 +3,7 @@
 // What a guest can't do, as its host is told to see to it: over real connections.
 
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -416,6 +417,33 @@ describe('a host', { skip: noClang }, () => {
     // The proxy's address is the host's affair, not what a guest has reached.
     assert.deepEqual([...new Set(raw.lines.map(({ address }) => address))], ['127.0.0.3', '10.0.0.1']);
     await raw.guest.close();
+    proxy.close();
+  });
+
+  test('speaks TLS to its proxy by its own tls: trust, and a certificate of its own', { skip: noOpenssl }, async () => {
+    const { good, ca, client } = certificates();
+    const pem = (path) => readFileSync(path);
+    const callers = [];
+    const options = { cert: pem(good.cert), key: pem(good.key), ca: pem(ca), requestCert: true, rejectUnauthorized: true };
+    const proxy = tls.createServer(options, (socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        callers.push(socket.getPeerCertificate().subject.CN);
+        socket.write('HTTP/1.1 200 OK\r\n\r\n');
+        socket.pipe(net.connect(port, '127.0.0.1')).pipe(socket);
+      });
+    });
+    await listen(proxy.on('tlsClientError', () => {}), '127.0.0.1');
+    const by = { allow: ['127.0.0.1:*'], proxy: `https://localhost:${proxy.address().port}` };
+    const known = await start({ ...by, tls: { ca: pem(ca), cert: pem(client.cert), key: pem(client.key) } });
+    await known.connect('127.0.0.1', port);
+    assert.equal(await known.get('/'), 2);
+    assert.equal(callers.length, 1);
+    assert.equal(callers[0], new X509Certificate(pem(client.cert)).toLegacyObject().subject.CN);
+    const stranger = await start(by); // which trusts no such authority
+    assert.ok((await stranger.open('127.0.0.1', port)) < 0);
+    assert.equal(callers.length, 1);
+    await known.guest.close();
     proxy.close();
   });
 
