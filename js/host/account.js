@@ -14,6 +14,7 @@ import { Opening } from '../engine/opening.js';
 import { addressOf } from './addresses.js';
 import { Denied } from './denied.js';
 import { allowsName, holdsAddress, speaksOf } from './rules.js';
+import { Teller } from './teller.js';
 
 const FAMILIES = { 0: 0, [OPEN_IPV4]: 4, [OPEN_IPV6]: 6, [OPEN_IPV4 | OPEN_IPV6]: 0 };
 /** How a session of TLS is kept: not at all, as a guest could tell by it whom another one has asked. */
@@ -33,7 +34,7 @@ function noAddress(host, family) {
 export class Account {
   #settings;
   #guest;
-  #log;
+  #teller;
   #live = new Set(); // of Opened, and of what is being opened
   #total = 0;
   #lookups = 0;
@@ -53,14 +54,22 @@ export class Account {
   constructor(settings, guest, log) {
     this.#settings = settings;
     this.#guest = guest;
-    this.#log = log;
+    this.#teller = new Teller((line) => {
+      const times = line.repeated === undefined ? '' : ` (${line.repeated} times more)`;
+      if (!line.allowed) log(`${line.event} denied: ${line.reason}${times}`);
+      settings.audit?.(line);
+    });
   }
 
   /** Tells of a decision. */
   #tell(event, { host, port, address }, { allowed, rule = null, reason }) {
-    if (!allowed) this.#log(`${event} denied: ${reason}`);
     const time = new Date().toISOString();
-    this.#settings.audit?.({ time, guest: this.#guest, event, host, port, address: address ?? null, allowed, rule, reason });
+    this.#teller.tell({ time, guest: this.#guest, event, host, port, address: address ?? null, allowed, rule, reason });
+  }
+
+  /** A call has ended, or the guest: what is to be told of it is told. */
+  settle() {
+    this.#teller.settle();
   }
 
   /** Refuses by a quota, unless it is kept. */

@@ -56,6 +56,7 @@ export function callerData(settings, port, bell) {
 export class Guest {
   #worker;
   #desk;
+  #account;
   #log;
   #time;
   #exited;
@@ -77,6 +78,7 @@ export class Guest {
     const bell = makeBell();
     this.#desk = new Desk(port1, bell, account);
     account.onexpired = (error) => this.#desk.end(error);
+    this.#account = account;
     this.#log = log;
     this.#time = time;
     this.#worker = new Worker(WORKER, {
@@ -137,6 +139,7 @@ export class Guest {
     cancel(this.#timer);
     this.#timer = null;
     const call = this.#calls.shift();
+    this.#account.settle();
     if (this.#calls.length > 0) this.#begin();
     else this.#worker.unref();
     if (missing) call.reject(argumentError(`the guest exports no function ${JSON.stringify(call.name)}`));
@@ -152,6 +155,7 @@ export class Guest {
     this.#timer = null;
     this.#worker.terminate();
     this.#desk.close();
+    this.#account.settle();
     for (const { reject } of this.#calls.splice(0)) reject(error);
     this.onend();
   }

@@ -107,16 +107,23 @@ class Host {
       execArgv: [],
       name: 'porthole host',
     });
-    worker.on('message', (line) => audit?.(line));
+    const told = new Promise((resolve) => {
+      worker.on('message', (line) => (line === null ? resolve(undefined) : audit?.(line)));
+      worker.once('exit', () => {
+        this.#guests.delete(thread);
+        resolve(undefined);
+      });
+    });
     worker.unref(); // after the listener, which would hold the process
     const thread = {
       async close() {
+        worker.ref();
         port2.close();
+        await told;
         await worker.terminate();
       },
     };
     this.#guests.add(thread);
-    worker.once('exit', () => this.#guests.delete(thread));
     return { porthole_host_v1: new Caller(callerData(this.#settings, port2, bell), memoryOf, () => new HeadChecker()).imports };
   }
 

@@ -12,4 +12,8 @@ const audit = telling ? (line) => parentPort.postMessage(line) : undefined;
 const account = new Account(checkSettings({ ...options, audit }), guest, () => {});
 const desk = new Desk(port, bell, account);
 account.onexpired = (error) => desk.end(error);
+port.on('close', () => {
+  account.settle();
+  parentPort.postMessage(null); // nothing more is told
+});
 port.ref(); // the thread lives as long as its caller is there

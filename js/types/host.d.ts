@@ -54,6 +54,8 @@ export interface AuditLine {
   /** The rule that allowed or denied it, or the one that is missing. */
   rule: string | null;
   reason: string;
+  /** For how many refusals this one stands, where more of a kind came than are told one by one. */
+  repeated?: number;
 }
 
 /** What the rules say of a URL. */

@@ -10,6 +10,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { createHost } from '../../js/host.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { destinations } from './destinations.mjs';
@@ -311,6 +312,60 @@ describe('a host', { skip: noClang }, () => {
     );
     assert.equal(lines[1].rule, `10.0.0.1:${port}`);
     for (const line of lines) assert.ok(line.guest === 1 && line.port === port && !Number.isNaN(Date.parse(line.time)));
+  });
+
+  describe('tells of refusals without end', () => {
+    const often = (raw, host, ports, times) => raw.guest.call('open_often', raw.text, raw.put(host), 1, ports, times);
+
+    test('ten of a kind in a call, and how many more there were', async () => {
+      const raw = await start({ limits: { total_connections: 20 } });
+      assert.equal(await often(raw, '10.0.0.1', 1, 3000), 0);
+      const told = raw.lines.map(({ event, repeated = 0 }) => `${event} ${repeated}`);
+      const ten = (event) => new Array(10).fill(`${event} 0`);
+      assert.deepEqual(told, [...ten('open'), ...ten('quota'), 'open 10', 'quota 2970']);
+      assert.match(raw.log.at(-1), /^quota denied: total_connections: .* \(2970 times more\)$/);
+      await often(raw, '10.0.0.1', 1, 1);
+      assert.equal(raw.lines.length, 23, 'the next call has lines of its own');
+    });
+
+    test('of any number of kinds, and none is lost', async () => {
+      const raw = await start({ limits: { total_connections: Number.POSITIVE_INFINITY } });
+      assert.equal(await often(raw, '10.0.0.1', 300, 6000), 0);
+      assert.ok(raw.lines.length <= 101 * 11, `${raw.lines.length} lines`);
+      assert.equal(raw.lines.reduce((sum, { repeated = 1 }) => sum + repeated, 0), 6000);
+      assert.match(raw.lines.at(-1).reason, /; and others$/);
+    });
+
+    test('whoever ends the guest', async () => {
+      const raw = await start({ limits: { total_connections: Number.POSITIVE_INFINITY } });
+      const calling = often(raw, '10.0.0.1', 1, 1e9).catch(({ code }) => code);
+      while (raw.lines.length < 10) await new Promise(setImmediate);
+      await raw.guest.close();
+      assert.equal(await calling, 'ERR_HTTP_GUEST_CLOSED');
+      const last = raw.lines.at(-1);
+      assert.equal(raw.lines.length, last.repeated === undefined ? 10 : 11);
+    });
+
+    test('in a thread of the caller’s own, when the host is closed', async () => {
+      const program = `
+        import { readFileSync } from 'node:fs';
+        import { parentPort, workerData } from 'node:worker_threads';
+        const { createHost } = await import(workerData.host);
+        const told = [];
+        const host = createHost({ audit: ({ repeated = 1 }) => told.push(repeated) });
+        let guest;
+        guest = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(workerData.wasm)), host.imports(() => guest.exports.memory));
+        const { open_often, text, memory } = guest.exports;
+        Buffer.from(memory.buffer, text(), 100).write('10.0.0.1');
+        open_often(text(), 8, 1, 1, 500);
+        await host.close();
+        parentPort.postMessage(told);
+      `;
+      const workerData = { wasm: guestOf('test/plugins/guests/raw.c'), host: new URL('../../js/host.js', import.meta.url).href };
+      const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), { workerData });
+      const [told] = await once(worker, 'message');
+      assert.deepEqual(told, [...new Array(10).fill(1), 490]);
+    });
   });
 
   describe('with secrets', { skip: noOpenssl }, () => {

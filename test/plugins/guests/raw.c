@@ -59,6 +59,16 @@ EXPORT(host_now) uint32_t raw_now(void) { return porthole_host_now(); }
 
 /* ---- misbehaviour ---- */
 
+/** Opens so often, at as many ports. @returns how many times it was let */
+EXPORT(open_often)
+uint32_t raw_open_often(uint32_t host, uint32_t length, uint32_t port, uint32_t ports, uint32_t times) {
+  uint32_t opened = 0;
+  for (uint32_t i = 0; i < times; i++) {
+    opened += porthole_host_open(POINTER(host), length, port + i % ports, 0, 5000) > 0;
+  }
+  return opened;
+}
+
 EXPORT(loop) void guest_loop(void) {
   volatile uint32_t forever = 1;
   while (forever) {
