@@ -12,7 +12,7 @@ const LENGTH = 1;
 const HEADER = 8;
 const OUTSIDE = -1;
 
-const { module, caller, wasi } = workerData;
+const { module, caller, output } = workerData;
 const nothing = new WebAssembly.Memory({ initial: 0 });
 let exports = {};
 let memory = nothing;
@@ -24,16 +24,13 @@ const plain = (error) => ({ name: String(error?.name ?? 'Error'), message: Strin
 
 async function start() {
   const imports = { porthole_host_v1: new Caller(caller, memoryOf, () => new HeadChecker()).imports };
-  let system;
-  if (wasi) {
+  if (output !== null) {
     const { makeSystem } = await import('./system.js');
-    system = makeSystem(memoryOf);
-    Object.assign(imports, system.imports);
+    Object.assign(imports, makeSystem(memoryOf, { shared: output, send: (message) => parentPort.postMessage(message) }));
   }
   const instance = new WebAssembly.Instance(module, imports);
   exports = instance.exports;
   memory = Object.values(exports).find((entry) => entry instanceof WebAssembly.Memory) ?? nothing;
-  if (memory !== nothing) system?.begin(memory);
   exports._initialize?.();
 }
 

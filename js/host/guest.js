@@ -8,6 +8,7 @@ import { makeBell } from '../../bindings/blocking/line.js';
 import { after, cancel, now } from '../../bindings/node/timers.js';
 import { argumentError, kindOf } from '../errors.js';
 import { asBuffer, isBytes } from '../request/bytes.js';
+import { Output } from './output.js';
 
 const WORKER = new URL('../../bindings/blocking/worker.js', import.meta.url);
 const HEADER = 8; // bytes in front of what is read or written
@@ -81,15 +82,19 @@ export class Guest {
     this.#account = account;
     this.#log = log;
     this.#time = time;
+    const output = wasi ? new Output() : null;
     this.#worker = new Worker(WORKER, {
-      workerData: { module, caller: callerData(settings, port2, bell), wasi },
+      workerData: { module, caller: callerData(settings, port2, bell), output: output?.shared ?? null },
       transferList: [port2],
       env: {},
       execArgv: [],
       resourceLimits: RESOURCES,
       name: 'porthole guest',
     });
-    this.#worker.on('message', (answer) => this.#answered(answer));
+    this.#worker.on('message', (message) => {
+      if (message.output === undefined) this.#answered(message);
+      else output?.write(message.output, message.bytes);
+    });
     this.#worker.on('error', (error) => this.#end(new GuestError(`the guest's thread failed: ${error.message}`, 'ERR_HTTP_GUEST_TRAP')));
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', () => {

@@ -32,6 +32,13 @@ WASI(fd_read) int32_t fd_read(int32_t fd, const void *vectors, uint32_t count, u
 WASI(fd_filestat_set_size) int32_t fd_filestat_set_size(int32_t fd, uint64_t size);
 WASI(fd_close) int32_t fd_close(int32_t fd);
 WASI(fd_write) int32_t fd_write(int32_t fd, const void *vectors, uint32_t count, uint32_t *written);
+WASI(fd_fdstat_get) int32_t fd_fdstat_get(int32_t fd, void *stat);
+WASI(args_sizes_get) int32_t args_sizes_get(uint32_t *count, uint32_t *size);
+WASI(args_get) int32_t args_get(uint32_t *pointers, uint8_t *text);
+WASI(environ_sizes_get) int32_t environ_sizes_get(uint32_t *count, uint32_t *size);
+WASI(clock_res_get) int32_t clock_res_get(uint32_t id, uint64_t *time);
+WASI(random_get) int32_t random_get(uint8_t *to, uint32_t length);
+WASI(proc_raise) int32_t proc_raise(uint32_t signal);
 WASI(clock_time_get) int32_t clock_time_get(uint32_t id, uint64_t precision, uint64_t *time);
 WASI(proc_exit) _Noreturn void proc_exit(uint32_t code);
 
@@ -80,6 +87,57 @@ EXPORT(close_output) int32_t guest_close_output(void) {
   static const uint32_t nothing[2] = {0, 0};
   return fd_close(1) * 1000 + fd_write(1, nothing, 1, &count);
 }
+
+/** Writes lines of 10 bytes, in two pieces each. @returns how many bytes were taken, or an error, negative */
+EXPORT(babble) int32_t guest_babble(int32_t fd, uint32_t lines) {
+  static const char digits[] = "012345678\n";
+  const uint32_t vectors[4] = {(uint32_t)(uintptr_t)digits, 4, (uint32_t)(uintptr_t)digits + 4, 6};
+  int32_t taken = 0;
+  while (lines-- > 0) {
+    int32_t error = fd_write(fd, vectors, 2, &count);
+    if (error != 0) {
+      return -error;
+    }
+    taken += (int32_t)count;
+  }
+  return taken;
+}
+
+/** Writes one region, anywhere. @returns how many bytes were taken, or an error, negative */
+EXPORT(put) int32_t guest_put(int32_t fd, uint32_t from, uint32_t length, uint32_t to) {
+  const uint32_t vector[2] = {from, length};
+  uint32_t *taken = to == 0 ? &count : (uint32_t *)(uintptr_t)to;
+  int32_t error = fd_write(fd, vector, 1, taken);
+  return error != 0 ? -error : (int32_t)*taken;
+}
+
+EXPORT(raise) int32_t guest_raise(uint32_t signal) { return proc_raise(signal); }
+
+EXPORT(kind) int32_t guest_kind(int32_t fd) {
+  int32_t error = fd_fdstat_get(fd, bytes);
+  return error != 0 ? -error : bytes[0];
+}
+
+/** @returns arguments, and variables of the environment, a byte each; or an error, negative */
+EXPORT(given) int32_t guest_given(void) {
+  uint32_t pointer = 0;
+  uint32_t variables = 99;
+  int32_t error = args_sizes_get(&count, &pointer) | environ_sizes_get(&variables, &pointer) |
+                  args_get(&pointer, bytes);
+  return error != 0 || pointer != (uint32_t)(uintptr_t)bytes || bytes[0] == 0 ? -1 : (int32_t)(count | variables << 8);
+}
+
+EXPORT(clock) int32_t guest_clock(uint32_t id) {
+  uint64_t times[3];
+  int32_t error = clock_time_get(id, 1, &times[0]) | clock_time_get(id, 1, &times[1]) | clock_res_get(id, &times[2]);
+  return error != 0 ? -error : times[0] > 0 && times[1] >= times[0] && times[2] > 0;
+}
+
+EXPORT(random) int32_t guest_random(uint32_t to, uint32_t length) {
+  return random_get(to == 0 ? bytes : (uint8_t *)(uintptr_t)to, length);
+}
+
+EXPORT(bytes) uint32_t guest_bytes(void) { return (uint32_t)(uintptr_t)bytes; }
 
 EXPORT(leave) void guest_leave(uint32_t code) { proc_exit(code); }
 
