@@ -101,11 +101,12 @@ describe('a host', { skip: noClang }, () => {
     `;
     const workerData = { port, wasm: guestOf('test/plugins/guests/raw.c'), host: new URL('../../js/host.js', import.meta.url).href };
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), { workerData });
+    const exited = once(worker, 'exit'); // which may come with the message, in one turn
     const [{ results, lines }] = await once(worker, 'message');
     assert.deepEqual(results, [0, 4, -404]);
     assert.equal(lines[0], 'open');
     assert.equal(lines.filter((event) => event === 'head').length, 10);
-    await once(worker, 'exit'); // by itself
+    await exited; // by itself
   });
 
   test('has imports in another thread only for options that can go there', () => {
