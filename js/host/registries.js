@@ -3,7 +3,12 @@
 // What of the address space is not for everybody, as data: IANA's special-purpose registries (RFC 6890, RFC 8190), and what
 // is no global unicast at all. The longest block that holds an address decides; IPv6 outside of every block is refused.
 // Where the registry says "N/A" for what is globally reachable, and for every form that carries an IPv4 address, it is false
-// here: such an address is as good as what it carries, and that is judged on its own.
+// here (NAT64's 64:ff9b::/96 is true there): such an address is as good as what it carries, and that is judged on its own.
+// What a wider block refuses as well is left out: 192.0.0.0/29, 192.0.0.8, 192.0.0.170, 192.0.0.171 and 192.88.99.2.
+//
+// The entries were not copied from IANA's own files: they, their answers and the date were compared with several public
+// transcriptions of both registries that name this date or the RFCs, with ipaddress.py of CPython 3.13, and with copies of
+// Ipv6Addr::is_global out of Rust's standard library.
 
 /** When IANA changed its registries last, as they are copied here. */
 export const REGISTRIES_DATE = '2025-10-09';
@@ -49,8 +54,10 @@ export const SPECIAL_PURPOSE = Object.freeze([
   ['2001:1::1/128', 'Port Control Protocol anycast', true],
   ['2001:1::2/128', 'TURN anycast', true],
   ['2001:1::3/128', 'DNS-SD service registration anycast', true],
+  ['2001:2::/48', 'benchmarking', false],
   ['2001:3::/32', 'AMT', true],
   ['2001:4:112::/48', 'AS112', true],
+  ['2001:10::/28', 'ORCHID, which has ended', false],
   ['2001:20::/28', 'ORCHIDv2', true],
   ['2001:30::/28', 'drone remote identification', true],
   ['2001:db8::/32', 'documentation', false],
