@@ -312,15 +312,36 @@ describe('the hosts agree', { skip: Object.values(HOSTS).find(({ missing }) => m
     assert.equal(files[0], files[1]);
   });
 
-  test('on the edges of each block', async () => {
-    const urls = JSON.parse(files[0]).blocks.flatMap(([block]) => edges(block)).map((address) => `http://${address.includes(':') ? `[${address}]` : address}/`);
-    const said = await Promise.all(
+  /** What each host would allow, in the order of the URLs. */
+  const explained = (rules, urls) =>
+    Promise.all(
       Object.values(HOSTS).map(async ({ command }) => {
         const ruled = command.slice(0, command.indexOf('{ca}') - 1);
-        const { stdout } = await runGuest([...ruled, '--explain'], { guest: '', ca: '', rules: { allow: ['*:*'] }, args: urls });
+        const { stdout } = await runGuest([...ruled, '--explain'], { guest: '', ca: '', rules, args: urls });
         return stdout.trimEnd().split('\n').map((line) => JSON.parse(line).allowed);
       }),
     );
+
+  test('on ports and schemes, given and left out', async () => {
+    const rules = { allow: ['1.0.0.1', 'http://1.0.0.2', 'https://1.0.0.3', '1.0.0.4:443', '1.0.0.5:*', 'http://1.0.0.6:443'], deny: ['1.0.0.0/24:81'] };
+    const expected = { 1: '80 s443', 2: '80', 3: 's443', 4: '443 s443', 5: '80 s80 443 s443', 6: '443' };
+    const urls = [];
+    const allowed = [];
+    for (const [last, ports] of Object.entries(expected)) {
+      for (const port of ['80', '81', '443']) {
+        for (const s of ['', 's']) {
+          urls.push(`http${s}://1.0.0.${last}:${port}/`);
+          allowed.push(ports.split(' ').includes(s + port));
+        }
+      }
+    }
+    const said = await explained(rules, urls);
+    Object.keys(HOSTS).forEach((name, index) => assert.deepEqual(said[index], allowed, name));
+  });
+
+  test('on the edges of each block', async () => {
+    const urls = JSON.parse(files[0]).blocks.flatMap(([block]) => edges(block)).map((address) => `http://${address.includes(':') ? `[${address}]` : address}/`);
+    const said = await explained({ allow: ['*:*'] }, urls);
     assert.ok(said[0].includes(true) && said[0].includes(false));
     for (const other of said.slice(1)) assert.deepEqual(other, said[0]);
   });

@@ -51,11 +51,16 @@ type noAddress string
 
 func (words noAddress) Error() string { return string(words) }
 
+const (
+	anyPort    = -1
+	schemePort = -2 // 80 for http, 443 for https
+)
+
 // rule is [scheme://]host[:port]: a name, *.name, *, an address or a block of addresses.
 type rule struct {
 	text    string
 	schemes []string
-	ports   []int // none is any
+	port    int // or anyPort, or schemePort
 	host    string
 	block   netip.Prefix
 }
@@ -126,13 +131,13 @@ func parseRule(text string) (rule, error) {
 	if scheme != "" {
 		made.schemes = []string{scheme}
 	}
-	if port == "" {
-		for _, one := range made.schemes {
-			made.ports = append(made.ports, schemePorts[one])
-		}
-	} else if port != "*" {
-		value, _ := strconv.Atoi(port)
-		made.ports = []int{value}
+	switch port {
+	case "":
+		made.port = schemePort
+	case "*":
+		made.port = anyPort
+	default:
+		made.port, _ = strconv.Atoi(port)
 	}
 	if !strings.Contains(host, "/") && !strings.HasPrefix(host, "[") && !number.MatchString(lastLabel(made.host)) {
 		return made, nil
@@ -189,7 +194,10 @@ func LoadPolicy(path string) (*Policy, error) {
 }
 
 func (one rule) covers(scheme string, port int) bool {
-	return slices.Contains(one.schemes, scheme) && (len(one.ports) == 0 || slices.Contains(one.ports, port))
+	if !slices.Contains(one.schemes, scheme) {
+		return false
+	}
+	return one.port == anyPort || one.port == port || (one.port == schemePort && port == schemePorts[scheme])
 }
 
 // names tells whether a rule names a name. What has a meaning of its own is named by the whole of it only.

@@ -63,7 +63,7 @@ class Rule:
 
     text: str
     schemes: tuple = ()
-    ports: tuple = ()  # () is any
+    port: object = None  # "*" is any; None that of the scheme
     host: str = ""
     block: object = None
 
@@ -73,14 +73,14 @@ class Rule:
             raise ValueError(f"no rule: {self.text}")
         scheme, host, port = match.groups()
         self.schemes = (scheme,) if scheme else ("http", "https")
-        if port != "*":
-            self.ports = (int(port),) if port else tuple(PORTS[one] for one in self.schemes)
+        self.port = int(port) if port and port != "*" else port
         self.host = host.lower()
         if "/" in host or host.startswith("[") or NUMBER.fullmatch(host.rpartition(".")[2]):
             self.block = ipaddress.ip_network(host.strip("[]"))
 
     def covers(self, scheme, port):
-        return scheme in self.schemes and (self.ports == () or port in self.ports)
+        own = PORTS[scheme] if self.port is None else self.port
+        return scheme in self.schemes and own in ("*", port)
 
     def names(self, name):
         """Does it name this name? What has a meaning of its own is named by the whole of it only."""
