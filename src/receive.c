@@ -166,7 +166,7 @@ static int32_t stream_over(porthole_conn *conn) {
     error = conn->late_error;
   }
   porthole__fail(conn, error);
-  return error;
+  return conn->view.error; /* that of a send which is not answered, where one has failed */
 }
 
 /** An interim response came: is it the 100 that the request under way waits for? It is the last of those due. */
@@ -288,7 +288,7 @@ static int32_t advance(porthole_conn *conn) {
     }
     if (result < 0) {
       porthole__fail(conn, result);
-      return result;
+      return view->error;
     }
     if (view->phase == phase) {
       break;

@@ -157,6 +157,16 @@ static void an_answer_before_a_reset_is_read_after_a_send_that_failed(void **sta
   free_conn(conn);
 }
 
+static void an_end_after_a_send_that_failed_is_what_it_failed_with(void **state) {
+  (void)state;
+  porthole_conn *conn = posting("");
+  host.send_lie = PORTHOLE_HOST_RESET;
+  assert_int_equal(porthole_conn_send(conn, (const uint8_t *)"x", 1), PORTHOLE_HOST_RESET);
+  assert_int_equal(porthole_conn_receive(conn), PORTHOLE_HOST_RESET);
+  assert_int_equal(porthole_conn_getresponse(conn), PORTHOLE_HOST_RESET);
+  free_conn(conn);
+}
+
 static void readable_without_bytes_stops_no_request(void **state) {
   (void)state;
   /* A ticket of TLS 1.3 makes a socket readable: a receive that waits would wait for ever, with the request unsent. */
@@ -544,6 +554,7 @@ int main(void) {
       cmocka_unit_test(an_upload_that_was_refused_goes_nowhere_once_the_answer_is_read),
       cmocka_unit_test(an_error_of_a_send_stays),
       cmocka_unit_test(an_answer_before_a_reset_is_read_after_a_send_that_failed),
+      cmocka_unit_test(an_end_after_a_send_that_failed_is_what_it_failed_with),
       cmocka_unit_test(readable_without_bytes_stops_no_request),
       cmocka_unit_test(without_a_transport_nothing_is_sent_or_received),
       cmocka_unit_test(reading_where_no_response_was_handed_out_is_no_end),
