@@ -45,6 +45,8 @@ import {
 const WRITE_MOST = 256 * 1024;
 /** Bytes that one read can bring. */
 const READ_MOST = 256 * 1024;
+/** Turns of the event loop in which what a write has failed with is told. */
+const END_TURNS = 8;
 
 /**
  * Who decides for a caller, and counts.
@@ -83,7 +85,7 @@ class Berth {
   #opened = null;
   #cancel = null;
   #closed = false;
-  #endSeen = false;
+  #endTurns = 0; // of the event loop, since an end was seen while bytes were being written
 
   /** @param {Desk} desk @param {Line} line */
   constructor(desk, line) {
@@ -204,17 +206,34 @@ class Berth {
       }
       const result = transport.receive(line.in, room.byteOffset - line.in.byteOffset, room.length);
       if (result > 0) this.#arrived(result);
-      else if (result < 0) this.#fail(result, transport.error?.message ?? '');
+      else if (result < 0 && !this.#isEnd(result)) this.#fail(result, transport.error?.message ?? '');
       else if (this.#endsLater()) return;
       else line.set(ENDED, 1);
     }
   }
 
-  /** An end may be what is left of a reset that a write was told of: it is looked at again when that is known. */
+  /** Where the peer had ended before it cut the connection, the system says that nobody reads, and not that it was reset. */
+  #isEnd(result) {
+    return this.#endTurns > 0 && result === HOST_CLOSED;
+  }
+
+  /**
+   * An end may be what is left of a reset that a write was told of: that is known some turns later, as errors of writes wait
+   * for what is still to be read (bindings/node/late.js). Until then it is none.
+   */
   #endsLater() {
-    if (this.#endSeen || this.#opened.transport.socket.writableLength === 0) return false;
-    this.#endSeen = true;
-    setImmediate(() => this.#look());
+    const { socket } = this.#opened.transport;
+    if (socket.writableLength === 0 || this.#endTurns >= END_TURNS) return false;
+    if (this.#endTurns++ > 0) return true;
+    const look = () => {
+      if (!socket.destroyed && socket.writableLength > 0 && ++this.#endTurns < END_TURNS) {
+        setImmediate(look);
+        return;
+      }
+      this.#endTurns = END_TURNS;
+      this.#look();
+    };
+    setImmediate(look);
     return true;
   }
 
