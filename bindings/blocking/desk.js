@@ -240,6 +240,7 @@ class Berth {
   /** Reads no more until the caller has made room. @returns {boolean} false when it has made it meanwhile */
   #stall() {
     const line = this.#line;
+    if (line.get(STALLED) === 1) return true; // what was read by then comes nevertheless, a record of TLS at a time
     line.set(STALLED, 1);
     // The caller looks at STALLED after it has taken bytes: what it took before that is seen here.
     if (line.count(IN_PUT, IN_TAKEN) <= line.size / 2) {
