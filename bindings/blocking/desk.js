@@ -45,6 +45,8 @@ import {
 const WRITE_MOST = 256 * 1024;
 /** Bytes that one read can bring. */
 const READ_MOST = 256 * 1024;
+/** Bytes in a ring for which the caller is woken at once. */
+const WAKE_AT = 128 * 1024;
 /** Turns of the event loop in which what a write has failed with is told. */
 const END_TURNS = 8;
 
@@ -85,6 +87,7 @@ class Berth {
   #opened = null;
   #cancel = null;
   #closed = false;
+  #ringing = false; // is the caller to be woken when this turn of the event loop is over?
   #endTurns = 0; // of the event loop, since an end was seen while bytes were being written
 
   /** @param {Desk} desk @param {Line} line */
@@ -175,11 +178,24 @@ class Berth {
   /** Bytes came. @returns {number} how many of them came straight into the ring: all, or none */
   #passed(bytes) {
     const { length } = bytes;
-    if (bytes.buffer !== this.#line.in.buffer) return 0;
+    const line = this.#line;
+    if (bytes.buffer !== line.in.buffer) return 0;
     this.#arrived(length);
-    if (this.#line.count(IN_PUT, IN_TAKEN) === this.#line.size) this.#stall();
-    this.#desk.ring(NEWS);
+    const count = line.count(IN_PUT, IN_TAKEN);
+    if (count === line.size) this.#stall();
+    if (this.#opened.transport.byRecord && count < Math.min(WAKE_AT, line.size / 2)) this.#ringSoon();
+    else this.#desk.ring(NEWS);
     return length;
+  }
+
+  /** To wake a thread costs more than to decrypt a record of TLS: those that come in one turn wake it once. */
+  #ringSoon() {
+    if (this.#ringing) return;
+    this.#ringing = true;
+    setImmediate(() => {
+      this.#ringing = false;
+      this.#desk.ring(NEWS);
+    });
   }
 
   /** Bytes are in the ring: the caller's, as far as they may be. */
