@@ -55,7 +55,8 @@ const END_TURNS = 8;
  *
  * @typedef {object} Keeper
  * @property {(request: {host: string, port: number, flags: number}, cancellable: (cancel: (error: Error) => void) => void) =>
- *   Promise<Opened>} open rejects with the error of what can't be, or may not be
+ *   Promise<Opened>} open rejects with the error of what can't be, or may not be; it says how to end what goes on, each time that
+ *   something else does, which throws when nobody waits any more
  * @property {(opened: Opened) => Error | null} startTls asked before TLS is spoken where it wasn't begun with
  * @property {(opened: Opened, head: Buffer) => Buffer} fill puts secrets into a head @throws what may not be
  * @property {(opened: Opened, length: number) => number} received told of bytes that came @returns how many of them may be
@@ -72,6 +73,8 @@ const END_TURNS = 8;
  * @property {number} rights MAY_CLEAR
  * @property {number} secrets a bit for each that may be sent, over TLS
  */
+
+const closedError = () => Object.assign(new Error('closed'), { code: 'ABORT_ERR' });
 
 /** An address and a port, as a URL has them. */
 function endOf(address, port) {
@@ -104,6 +107,7 @@ class Berth {
     let opened;
     try {
       opened = await this.#desk.keeper.open(request, (cancel) => {
+        if (this.#closed) throw closedError();
         this.#cancel = cancel;
       });
     } catch (error) {
@@ -346,7 +350,7 @@ class Berth {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#opened === null) {
-      this.#cancel?.(Object.assign(new Error('closed'), { code: 'ABORT_ERR' }));
+      this.#cancel?.(closedError());
       if (this.#line.get(FAILURE) !== 0) this.#release();
       return;
     }

@@ -208,6 +208,7 @@ export class Account {
   /** To one of the addresses, which were judged, and by the proxy, where there is one. */
   #connect(addresses, { host, port }, secured, cancellable) {
     const { limits, proxy } = this.#settings;
+    cancellable(() => {}); // whoever was told of the decision may have ended the guest
     const connect = Number.isFinite(limits.timeout) ? limits.timeout : null;
     const dial = {
       host,

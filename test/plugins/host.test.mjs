@@ -314,6 +314,57 @@ describe('a host', { skip: noClang }, () => {
     for (const line of lines) assert.ok(line.guest === 1 && line.port === port && !Number.isNaN(Date.parse(line.time)));
   });
 
+  describe('whose callbacks end the guest', () => {
+    const CLOSED = { code: 'ERR_HTTP_GUEST_CLOSED' };
+    /** Options, and what a guest does that has their callback called. */
+    const cases = {
+      'of a connection that is allowed': { options: (end) => ({ audit: end }), act: (raw) => raw.open('127.0.0.1', port) },
+      'of one by a proxy': {
+        options: (end) => ({ audit: end, proxy: `http://127.0.0.1:${port}` }),
+        act: (raw) => raw.open('127.0.0.1', port),
+      },
+      'of one that is refused': { options: (end) => ({ audit: end }), act: (raw) => raw.open('10.0.0.1', port) },
+      'of a quota': { options: (end) => ({ audit: end, limits: { connections: 0 } }), act: (raw) => raw.open('127.0.0.1', port) },
+      'of a head': {
+        options: (end) => ({ audit: (line) => line.event === 'head' && end() }),
+        act: async (raw) => {
+          const handle = await raw.open('127.0.0.1', port);
+          await raw.sendHead(handle, headFor('127.0.0.1'));
+          return raw.recv(handle);
+        },
+      },
+      'of a name': {
+        options: (end) => ({ lookup: (name, options, done) => (end(), lookupTo('127.0.0.1')(name, options, done)) }),
+        act: (raw) => raw.open('a.example', port),
+      },
+    };
+    for (const [what, { options, act }] of Object.entries(cases)) {
+      for (const way of ['the guest', 'the host']) {
+        test(`told ${what} it ends ${way}, and nobody is connected to after it`, async () => {
+          let raw;
+          let ended;
+          const end = () => (ended ??= (way === 'the guest' ? raw.guest : raw.host).close());
+          raw = await start({ allow: ['a.example:*', '127.0.0.1:*'], ...options(end) });
+          await assert.rejects(act(raw), CLOSED);
+          await ended;
+          assert.throws(() => raw.guest.read(0, 1), CLOSED);
+          for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+          assert.equal(seen.length, what === 'of a head' ? 1 : 0);
+        });
+      }
+    }
+
+    test('told of a trap it ends the guest', async () => {
+      let guest;
+      const host = createHost();
+      hosts.push(host);
+      let ended;
+      guest = await host.run(guestOf('test/plugins/guests/raw.c'), { log: () => (ended = guest.close()) });
+      await assert.rejects(guest.call('trap'), { code: 'ERR_HTTP_GUEST_TRAP' });
+      await ended;
+    });
+  });
+
   describe('tells of refusals without end', () => {
     const often = (raw, host, ports, times) => raw.guest.call('open_often', raw.text, raw.put(host), 1, ports, times);
 
