@@ -352,9 +352,11 @@ export class Caller {
     let checked = bytes;
     let marked = false;
     if (this.#data.vetting) {
-      this.#checker ??= this.#makeChecker();
+      const checker = this.#checker ?? this.#makeChecker();
+      this.#checker = null; // a guest can have its stack overflow in there, and go on: one that was left in the middle is no more
       const secure = line.get(PHASE) === SECURED;
-      const { result, fields, copy } = this.#checker.check(bytes, connection.name, connection.port, secure);
+      const { result, fields, copy } = checker.check(bytes, connection.name, connection.port, secure);
+      this.#checker = checker;
       if (result < 0) return this.#refuse(handle, connection, 'head', ERRORS[result]?.text ?? 'the head was refused');
       const words = this.#placeholders !== null && this.#findSecrets(connection, copy.latin1Slice(), fields);
       if (typeof words === 'string') return this.#refuse(handle, connection, 'head', words);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Caller } from '../../bindings/blocking/caller.js';
-import { makeBell } from '../../bindings/blocking/line.js';
+import { Line, makeBell, MAY_CLEAR, OPEN, PHASE, RIGHTS } from '../../bindings/blocking/line.js';
 import { HeadChecker } from '../../bindings/wasm/heads.js';
 
 const TIMED_OUT = -403;
@@ -36,4 +36,36 @@ test('a head is given back as it was read, whatever becomes of the memory that i
   head.write('X', text.indexOf('a.example'));
   assert.equal(result, 1);
   assert.equal(copy.latin1Slice(), text);
+});
+
+test('a check of a head in which the guest’s stack has overflowed is the last one of its instance', () => {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const head = 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n';
+  Buffer.from(memory.buffer).write(`a.example${head}`);
+  const port = {
+    postMessage({ shared }) {
+      if (shared === undefined) return;
+      const line = new Line(shared);
+      line.set(RIGHTS, MAY_CLEAR);
+      line.set(PHASE, OPEN);
+    },
+  };
+  let made = 0;
+  const makeChecker = () => {
+    const checker = new HeadChecker();
+    if (made++ > 0) return checker;
+    return {
+      check(...args) {
+        checker.check(...args);
+        throw new RangeError('Maximum call stack size exceeded');
+      },
+    };
+  };
+  const data = { port, bell: makeBell(), ring: 4096, longest: 1000, bytesOut: 1000, secrets: [], vetting: true, telling: false };
+  const { imports } = new Caller(data, () => memory, makeChecker);
+  const handle = imports.porthole_host_open(0, 9, 80, 0, 1000);
+  const send = () => imports.porthole_host_send_head(handle, 9, head.length, 1000);
+  assert.throws(send, RangeError);
+  assert.deepEqual([send(), send()], [head.length, head.length]);
+  assert.equal(made, 2);
 });
