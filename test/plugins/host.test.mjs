@@ -334,7 +334,12 @@ describe('a host', { skip: noClang }, () => {
         },
       },
       'of a name': {
-        options: (end) => ({ lookup: (name, options, done) => (end(), lookupTo('127.0.0.1')(name, options, done)) }),
+        options: (end) => ({
+          lookup(name, options, done) {
+            end();
+            lookupTo('127.0.0.1')(name, options, done);
+          },
+        }),
         act: (raw) => raw.open('a.example', port),
       },
     };

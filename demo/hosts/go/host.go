@@ -384,8 +384,11 @@ func (h *Host) recv(ctx context.Context, module api.Module, handle int32, pointe
 		}
 		return 0, c.inError
 	}
-	count := c.receive(room)
-	return int32(count), use(&h.bytesIn, int64(count), h.policy.limits.BytesIn, "bytes_in")
+	count := min(len(c.in), len(room))
+	if err := use(&h.bytesIn, int64(count), h.policy.limits.BytesIn, "bytes_in"); err != nil {
+		return 0, err
+	}
+	return int32(c.receive(room)), nil
 }
 
 func (h *Host) wait(ctx context.Context, module api.Module, pointer, count uint32, ms int32) (int32, error) {
