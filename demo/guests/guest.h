@@ -10,7 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __wasm__
+/* Is it a module of its own, and not linked with its host? Then what runs it calls its exports. */
+#if defined __wasm__ && !defined GUEST_LINKED
+#define GUEST_SANDBOXED
+#endif
+
+#ifdef GUEST_SANDBOXED
 #define GUEST_EXPORT(name) __attribute__((export_name(#name)))
 #else
 #define GUEST_EXPORT(name)

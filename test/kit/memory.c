@@ -3,9 +3,10 @@
  * Pointers and lengths outside of the guest's memory. Natively there is no such thing: a process has one memory, and its host
  * has no way to know.
  */
+#include "guest.h"
 #include "kit.h"
 
-#ifdef __wasm__
+#ifdef GUEST_SANDBOXED
 
 typedef struct range {
   uintptr_t from;

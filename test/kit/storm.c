@@ -45,7 +45,7 @@ static range any_range(void) {
     uint32_t from = next_below(ARENA);
     return (range){arena + from, next_below(ARENA - from) + 1, true};
   }
-#ifdef __wasm__
+#ifdef GUEST_SANDBOXED
   uintptr_t end = __builtin_wasm_memory_size(0) * PAGE;
   uintptr_t from = end - next_below(64) + next_below(2) * odd_number();
   size_t length = from >= end ? 1 + next_below(PAGE) : end - from + 1 + next_below(PAGE);
@@ -104,7 +104,7 @@ static bool try_recv(void) {
 
 static bool try_wait(void) {
   range list = any_range();
-#ifndef __wasm__
+#ifndef GUEST_SANDBOXED
   list.from -= (uintptr_t)list.from % sizeof(int32_t); /* natively that is the caller's part */
 #endif
   uint32_t count = list.inside ? (uint32_t)(list.length / 8) : odd_number();

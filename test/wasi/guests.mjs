@@ -71,6 +71,8 @@ export async function buildLibrary(version = '0.2') {
 }
 
 export const COMPILE = ['--target=wasm32', '-std=c11', '-ffreestanding', '-Os', '-mbulk-memory'];
+/** What the sources of the conformance kit are compiled with, where they are a command. */
+const forKit = [`-I${here}`, `-I${join(root, 'demo', 'guests')}`, '-DGUEST_LINKED'];
 export const LINK = ['--no-entry', '--gc-sections', '--strip-all', '-z', 'stack-size=65536'];
 
 /** A folder for what is made, which is removed by `remove`. */
@@ -94,7 +96,7 @@ export async function makeComponent(folder, name, sources, order = (...all) => a
   const objects = [];
   for (const source of sources) {
     const object = join(folder, `${name}-${source.replace(/\W/g, '_')}.o`);
-    await execute('clang', [...COMPILE, ...include, '-c', join(here, source), '-o', object]);
+    await execute('clang', [...COMPILE, ...include, ...forKit, '-c', join(here, source), '-o', object]);
     objects.push(object);
   }
   const program = join(folder, `${name}.core.wasm`);
@@ -166,13 +168,14 @@ export async function runtimesOf(component, version = '0.2') {
  *
  * @param {string} folder
  * @param {string} name of the program, without ".c"
+ * @param {string[]} [sources] of it, from this folder
  * @returns {Promise<Ways>}
  */
-export async function makeGuest(folder, name) {
+export async function makeGuest(folder, name, sources = [`${name}.c`]) {
   const ways = {};
   for (const version of new Set(RUNTIMES.map(versionFor))) {
-    const sources = [`${name}.c`, `command${version.replace('.', '')}.c`];
-    const component = await makeComponent(folder, `${name}-${version}`, sources, undefined, version);
+    const all = [...sources, `command${version.replace('.', '')}.c`];
+    const component = await makeComponent(folder, `${name}-${version}`, all, undefined, version);
     Object.assign(ways, await runtimesOf(component, version));
   }
   return ways;
