@@ -16,6 +16,7 @@ const SPIPE = 70;
 const STREAMS = 3; // standard input, output and error
 const SUBSCRIPTION = 48; // bytes
 const EVENT = 32;
+const SUBSCRIPTIONS_MOST = 1024; // each is an object here meanwhile
 const CLOCK = 0;
 const CLOCKS = 4; // of the time, one that never goes back, and two of what was used, which is nobody's affair
 const REALTIME = 0;
@@ -91,6 +92,7 @@ function poll(memory, subscriptions, events, count, counted) {
   if (all === 0) return INVAL;
   const view = viewOf(memory, from, all * SUBSCRIPTION, to, all * EVENT, counted, 4);
   if (view === null) return FAULT;
+  if (all > SUBSCRIPTIONS_MOST) return INVAL;
   const waited = Array.from({ length: all }, (_, index) => {
     const at = from + index * SUBSCRIPTION;
     const kind = view.getUint8(at + 8);

@@ -57,6 +57,7 @@ describe('a guest that is given WASI', { skip: noClang }, () => {
     assert.equal(await guest.call('poll_badly', -16, 1), FAULT);
     assert.equal(await guest.call('poll_badly', 0, -1), FAULT);
     assert.equal(await guest.call('poll_badly', 0, 0), INVAL);
+    assert.equal(await guest.call('poll_badly', 0, 1025), INVAL, 'and for no more than its host has room for');
   });
 
   test('sends no signals, has no environment, and is told of none of its host', async () => {
