@@ -2,10 +2,9 @@
 //
 // The thread of the command's program, which blocks while it waits.
 
-import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Caller } from '../../bindings/blocking/caller.js';
-import { System } from './system.js';
+import { run } from './program.js';
 
 const { args, caller, tls, wasm } = workerData;
 const DONE = 0; // the words in front of an answer of the other thread
@@ -21,11 +20,4 @@ function askTls(settings) {
   return { code: words[CODE], words: Buffer.from(tls, HEADER, words[LENGTH]).toString() };
 }
 
-let memory;
-const memoryOf = () => memory;
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(new URL(wasm))), {
-  porthole_host_v1: new Caller(caller, memoryOf).imports,
-  porthole_cli_v1: new System(args, askTls, memoryOf).imports,
-});
-memory = exports.memory;
-process.exit(exports.run());
+process.exit(run({ args, wasm, host: (memoryOf) => new Caller(caller, memoryOf).imports, askTls }));
