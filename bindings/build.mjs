@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// `npm run build`: porthole.wasm and bindings/generated/.
+// `npm run build`: porthole.wasm, bindings/generated/, and what the package is loaded from, dist/js/ and dist/command/.
 //
 // The module is made by Emscripten, which is installed when that is possible, and else by the clang of npm's
 // @yowasp/clang: the same sources, imports and exports. PORTHOLE_TOOLCHAIN=emscripten or =yowasp chooses one.
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeBundles } from './bundle.mjs';
 import { aptInstall, has, isRoot, npmInstall, root, run, runQuietly, say } from './setup.mjs';
 
 const EMSCRIPTEN_PACKAGES = { emcc: 'emscripten', cmake: 'cmake', ninja: 'ninja-build' };
@@ -103,6 +104,7 @@ try {
   const wasm = await build();
   run(process.execPath, [join(root, 'bindings', 'gen.mjs'), '--wasm', wasm]);
   say(`${statSync(wasm).size} bytes of porthole.wasm, and bindings/generated/, are up to date`);
+  say(`${await makeBundles()} bytes of dist/js/ and dist/command/ are up to date`);
 } catch (error) {
   say(error.message);
   process.exitCode = 1;

@@ -8,6 +8,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeBundles } from '../../bindings/bundle.mjs';
 import { makeCommand } from '../../bindings/cli/component.mjs';
 import { makeModule } from '../../bindings/cli/module.mjs';
 import { alone } from '../../bindings/wasi/tools.mjs';
@@ -52,8 +53,12 @@ const native = {
 };
 
 const npm = {
-  build: () => alone('wasi', makeModule),
-  start: (_, args) => [process.execPath, [join(root, 'js', 'command', 'porthole.js'), ...args]],
+  build: () =>
+    alone('wasi', async () => {
+      makeModule();
+      await makeBundles();
+    }),
+  start: (_, args) => [process.execPath, [join(root, 'dist', 'command', 'porthole.cjs'), ...args]],
   seen: native.seen,
   tls: true,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
 function check(response) {
@@ -38,10 +39,11 @@ function client(connection) {
   };
 }
 
-/** The porthole in the folder `root`: the driver compares two of them. */
+/** The porthole in the folder `root`, as its package is loaded: the driver compares two of them. */
 export async function open({ host, port, root, ca, timeout, count }) {
+  const { exports } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
   const { HTTPConnection, HTTPSConnection, create_default_context } = await import(
-    pathToFileURL(`${root}/js/index.js`).href
+    pathToFileURL(`${root}/${exports['.'].default}`).href
   );
   const context = ca && create_default_context({ cadata: ca.toString() });
   const connections = Array.from({ length: count }, () =>
