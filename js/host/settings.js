@@ -2,7 +2,7 @@
 //
 // The options of createHost, checked: what all guests of a host have in common.
 
-import dns from 'node:dns';
+import { dns } from '../../bindings/node/builtins.js';
 import { checkContext, create_default_context, settingsOf, verifies } from '../api/context.js';
 import { proxy_from_environment } from '../api/proxy.js';
 import { argumentError, kindOf } from '../errors.js';
@@ -151,7 +151,7 @@ export function checkSettings(options) {
       tls ??= settingsOf(context ?? create_default_context());
       return tls;
     },
-    lookup: checkFunction('lookup', given.lookup) ?? dns.lookup,
+    lookup: checkFunction('lookup', given.lookup) ?? dns().lookup,
     proxy: checkProxy(given.proxy),
     audit: checkAudit(given.audit),
     ring: checkRing(given.ring),
