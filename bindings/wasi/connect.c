@@ -43,7 +43,6 @@ static int32_t connect_to(wasi_connected *made, const address *to, uint32_t port
       }
       wasi_tcp_connected(socket, got.at);
     } while (got.at[0] != 0 && got.at[4] == 8); /* would-block */
-    wasi_end_limit(&within);
     wasi_pollable_drop(connected);
     if (error == 0 && got.at[0] != 0) {
       error = wasi_fail_sockets(where, "finish-connect", got.at[4]);
@@ -92,7 +91,6 @@ static int32_t read_addresses(wasi_handle stream, uint32_t flags, int64_t ns, ad
       }
     }
   }
-  wasi_end_limit(&within);
   if (pollable != 0) {
     wasi_pollable_drop(pollable);
   }

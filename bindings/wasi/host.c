@@ -3,8 +3,8 @@
  * A host that blocks: the functions of porthole/host.h over the sockets of WASI 0.2, linked into the guest itself. Each
  * operation is tried, and a poll of its pollable and of a clock waits for the next try. What it promises is in README.md.
  *
- * Calls into the runtime are dear on some, so there are few: the pollables of a stream are kept, and a clock is asked for
- * only where something has to be waited for.
+ * Calls into the runtime are dear on some, so there are few: pollables are kept, and where there is no time limit the calls
+ * that block do the waiting themselves.
  */
 #include "porthole/host.h"
 
@@ -33,6 +33,7 @@ typedef struct connection {
   size_t kept_length;
   bool asked;     /* something was sent since the last receive: its answer is hardly there yet */
   bool unflushed; /* something was sent and nothing waited for since */
+  bool behind;    /* something was sent that nobody has waited for: jco's shim then has no call that blocks */
   failure failure;
 } connection;
 
@@ -72,6 +73,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   wasi_connected made;
   int32_t error = wasi_connect(host, host_length, port, flags, timeout_ms, &made, &open_failure);
   if (error != 0) {
+    wasi_drop_clock();
     return error;
   }
   slot->open = true;
@@ -82,7 +84,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   slot->readable = slot->writable = 0;
   slot->kept_sent = slot->kept_length = 0;
   slot->asked = false;
-  slot->unflushed = false;
+  slot->unflushed = slot->behind = false;
   slot->failure.length = 0;
   if (flags & PORTHOLE_OPEN_TLS) {
     wasi_tls_opened(place_of(slot), host, host_length);
@@ -118,7 +120,7 @@ int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_le
   drop_pollables(on); /* they are those of the streams in clear */
   limit within = limit_of(timeout_ms);
   int32_t result = wasi_tls_start(place_of(on), name, name_length, &on->input, &on->output, &within, &on->failure);
-  wasi_end_limit(&within);
+  on->behind = false; /* the streams are new */
   return result;
 }
 
@@ -175,7 +177,7 @@ static int32_t send_now(connection *to, const uint8_t *data, size_t length) {
   if (length == 0) {
     return 0;
   }
-  to->unflushed = true;
+  to->unflushed = to->behind = true;
   wasi_output_write(to->output, data, length, got.at); /* the stream-error is behind four */
   to->asked = true;
   return got.at[0] != 0 ? wasi_fail_stream(&to->failure, &got, 4) : (int32_t)length;
@@ -191,6 +193,16 @@ static int32_t send_kept(connection *to) {
     to->kept_sent += (size_t)sent;
   }
   return 0;
+}
+
+/** Sends and flushes as much as one call does, for as long as it takes. @returns how many bytes, or an error */
+static int32_t put(connection *to, const uint8_t *data, size_t length) {
+  enum { MOST = 4096 };
+  result got; /* a result; behind four bytes the stream-error */
+  length = length < MOST ? length : MOST;
+  wasi_output_put(to->output, data, length, got.at);
+  to->asked = true;
+  return got.at[0] != 0 ? wasi_fail_stream(&to->failure, &got, 4) : (int32_t)length;
 }
 
 static void keep(connection *to, const uint8_t *data, size_t length) {
@@ -235,7 +247,6 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, i
   }
   limit within = limit_of(timeout_ms);
   int32_t sent = send_within(to, data, length, &within);
-  wasi_end_limit(&within);
   return sent;
 }
 
@@ -254,13 +265,13 @@ int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t leng
   size_t done = 0;
   int32_t sent = 0;
   while (done < length) {
-    sent = send_within(to, head + done, length - done, &within);
+    sent = timeout_ms < 0 && !to->behind ? put(to, head + done, length - done)
+                                         : send_within(to, head + done, length - done, &within);
     if (sent < 0) {
       break;
     }
     done += (size_t)sent;
   }
-  wasi_end_limit(&within);
   if (sent == PORTHOLE_WANT_WRITE && done > 0) {
     keep(to, head + done, length - done);
     sent = 0;
@@ -268,11 +279,15 @@ int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t leng
   return sent < 0 ? sent : (int32_t)length;
 }
 
-/** Receives what is there. @returns how many bytes; WANT_READ for none, 0 at the end; or an error */
-static int32_t receive_now(connection *from, uint8_t *buffer, size_t capacity) {
+/** Receives what is there, or waits for it. @returns how many bytes; WANT_READ for none, 0 at the end; or an error */
+static int32_t receive(connection *from, uint8_t *buffer, size_t capacity, bool waits) {
   result got; /* a result; behind four bytes the list, or a stream-error */
   wasi_land(buffer, capacity);
-  wasi_input_read(from->input, capacity, got.at);
+  if (waits) {
+    wasi_input_await(from->input, capacity, got.at);
+  } else {
+    wasi_input_read(from->input, capacity, got.at);
+  }
   if (got.at[0] != 0) {
     wasi_landed(NULL, 0, buffer, capacity);
     int32_t error = wasi_fail_stream(&from->failure, &got, 4);
@@ -286,16 +301,22 @@ static int32_t receive_now(connection *from, uint8_t *buffer, size_t capacity) {
   return length > 0 ? (int32_t)length : PORTHOLE_WANT_READ;
 }
 
-/** Waits until a receive can be tried again, or the rest of a head can go on. @returns false when the time is up */
-static bool wait_to_receive(connection *from, limit *within) {
-  if (send_kept(from) != PORTHOLE_WANT_WRITE) { /* half of a head gets no answer */
+/** Waits until something can be received, or the rest of a head can go on. @returns as receive */
+static int32_t receive_within(connection *from, uint8_t *buffer, size_t capacity, limit *within) {
+  bool waits = false;
+  bool in_time = true;
+  if (send_kept(from) == PORTHOLE_WANT_WRITE) { /* half of a head gets no answer */
+    wasi_handle list[3] = {readable_of(from), writable_of(from)};
+    uint32_t ready[3];
+    uint32_t count;
+    in_time = wasi_poll_within(within, list, 2, ready, &count);
+  } else {
     flush(from);
-    return wasi_wait_within(within, readable_of(from));
+    waits = within->ns < 0;
+    in_time = waits || wasi_wait_within(within, readable_of(from));
   }
-  wasi_handle list[3] = {readable_of(from), writable_of(from)};
-  uint32_t ready[3];
-  uint32_t count;
-  return wasi_poll_within(within, list, 2, ready, &count);
+  return in_time ? receive(from, buffer, capacity, waits)
+                 : wasi_fail(&from->failure, PORTHOLE_HOST_TIMED_OUT, "nothing came for too long");
 }
 
 int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int32_t timeout_ms) {
@@ -311,18 +332,15 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
   }
   capacity = capacity < INT32_MAX ? capacity : INT32_MAX;
   limit within = limit_of(timeout_ms);
-  bool looks = timeout_ms == 0 || !from->asked;
-  int32_t received = looks ? receive_now(from, buffer, capacity) : PORTHOLE_WANT_READ;
+  bool looks = timeout_ms == 0 || (timeout_ms > 0 && !from->asked);
+  int32_t received = looks ? receive(from, buffer, capacity, false) : PORTHOLE_WANT_READ;
   from->asked = from->asked && timeout_ms == 0;
   while (received == PORTHOLE_WANT_READ && timeout_ms != 0) {
-    received = wait_to_receive(from, &within)
-                   ? receive_now(from, buffer, capacity)
-                   : wasi_fail(&from->failure, PORTHOLE_HOST_TIMED_OUT, "nothing came for too long");
+    received = receive_within(from, buffer, capacity, &within);
   }
   if (received == PORTHOLE_WANT_READ) {
     send_kept(from);
   }
-  wasi_end_limit(&within);
   return received;
 }
 
@@ -332,9 +350,10 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
 static void sleep_for(int32_t timeout_ms) {
   do {
     limit once = limit_of(timeout_ms < 0 ? INT32_MAX : timeout_ms);
-    once.clock = wasi_after((uint64_t)once.ns);
-    wasi_pollable_block(once.clock);
-    wasi_end_limit(&once);
+    wasi_handle list[1];
+    uint32_t ready[1];
+    uint32_t count;
+    wasi_poll_within(&once, list, 0, ready, &count);
   } while (timeout_ms < 0);
 }
 
@@ -412,7 +431,6 @@ int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
   do {
     found = poll_pairs(list, count, &within, bits, &again);
   } while (found == 0 && again);
-  wasi_end_limit(&within);
   for (uint32_t i = 0; i < count; i++) {
     list[INTEREST_OF(i)] = bits[i];
   }
@@ -433,6 +451,7 @@ void porthole_host_close(int32_t handle) {
   }
   wasi_tls_close(place_of(done));
   wasi_tcp_drop(done->socket);
+  wasi_drop_clock();
 }
 
 /* ---- texts ---- */

@@ -86,15 +86,31 @@ int32_t wasi_fail_stream(failure *where, const result *from, size_t offset) {
 
 /* ---- time ---- */
 
-bool wasi_poll_within(limit *within, wasi_handle *list, uint32_t count, uint32_t *ready, uint32_t *ready_count) {
-  result where; /* pointer, length */
-  uint32_t all = count;
-  if (within->ns >= 0) {
-    if (within->clock == 0) {
-      within->clock = wasi_after((uint64_t)within->ns);
-    }
-    list[all++] = within->clock;
+/* The clock that wakes a wait. It stays for the waits that follow, as long as it rings before their limits. */
+static wasi_handle clock;
+static uint64_t clock_rings;
+
+void wasi_drop_clock(void) {
+  if (clock != 0) {
+    wasi_pollable_drop(clock);
   }
+  clock = 0;
+}
+
+static wasi_handle clock_before(uint64_t until) {
+  if (clock != 0 && clock_rings > until) {
+    wasi_drop_clock();
+  }
+  if (clock == 0) {
+    clock = wasi_at(until);
+    clock_rings = until;
+  }
+  return clock;
+}
+
+/** Polls once. @returns is one ready but the last, which is the clock where there is one? */
+static bool poll_once(const wasi_handle *list, uint32_t all, uint32_t count, uint32_t *ready, uint32_t *ready_count) {
+  result where; /* pointer, length */
   wasi_land(ready, all * sizeof *ready);
   wasi_poll(list, all, where.at);
   wasi_landed(pointer_at(&where, 0), word_at(&where, 4) * sizeof *ready, ready, all * sizeof *ready);
@@ -107,6 +123,25 @@ bool wasi_poll_within(limit *within, wasi_handle *list, uint32_t count, uint32_t
   return any;
 }
 
+bool wasi_poll_within(limit *within, wasi_handle *list, uint32_t count, uint32_t *ready, uint32_t *ready_count) {
+  if (within->ns < 0) {
+    return poll_once(list, count, count, ready, ready_count);
+  }
+  if (within->until == 0) {
+    within->until = wasi_now() + (uint64_t)within->ns;
+  }
+  for (;;) {
+    list[count] = clock_before(within->until);
+    if (poll_once(list, count + 1, count, ready, ready_count)) {
+      return true;
+    }
+    wasi_drop_clock();
+    if (wasi_now() >= within->until) {
+      return false;
+    }
+  }
+}
+
 bool wasi_wait_within(limit *within, wasi_handle pollable) {
   if (within->ns < 0) {
     wasi_pollable_block(pollable);
@@ -116,11 +151,4 @@ bool wasi_wait_within(limit *within, wasi_handle pollable) {
   uint32_t ready[2];
   uint32_t count;
   return wasi_poll_within(within, list, 1, ready, &count);
-}
-
-void wasi_end_limit(limit *done) {
-  if (done->clock != 0) {
-    wasi_pollable_drop(done->clock);
-    done->clock = 0;
-  }
 }

@@ -43,10 +43,10 @@ static inline void *pointer_at(const result *from, size_t offset) {
 
 enum { NS_PER_MS = 1000000 };
 
-/** A limit for one operation: a clock that is made when something has to be waited for. */
+/** A limit for one operation. It begins when something has to be waited for. */
 typedef struct limit {
-  int64_t ns; /* below zero for none */
-  wasi_handle clock;
+  int64_t ns;     /* below zero for none */
+  uint64_t until; /* a moment of wasi_now, 0 before it begins */
 } limit;
 
 static inline limit limit_of(int32_t timeout_ms) {
@@ -65,12 +65,13 @@ void wasi_fail_error(failure *where, wasi_handle error);
 /** Maps a stream-error at an offset of a result: only its words tell what it was. */
 int32_t wasi_fail_stream(failure *where, const result *from, size_t offset);
 
-/** Waits for one of several pollables, the last of the list being free for the clock. @returns is one ready but the clock? */
+/** Waits for one of several pollables, the last of the list being free for the clock. @returns false when the time is up */
 bool wasi_poll_within(limit *within, wasi_handle *list, uint32_t count, uint32_t *ready, uint32_t *ready_count);
 
 /** Waits for one pollable. @returns false when the time is up */
 bool wasi_wait_within(limit *within, wasi_handle pollable);
 
-void wasi_end_limit(limit *done);
+/** Gives back the clock, which is kept between waits. */
+void wasi_drop_clock(void);
 
 #endif

@@ -138,7 +138,6 @@ void wasi_tls_end(size_t place, wasi_handle output) {
   limit within = limit_of(END_WITHIN_MS); /* what isn't out when the connection is dropped is lost */
   wasi_handle ended = wasi_output_subscribe(output);
   wasi_wait_within(&within, ended);
-  wasi_end_limit(&within);
   wasi_pollable_drop(ended);
 }
 

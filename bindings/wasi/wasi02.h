@@ -24,17 +24,21 @@ WASI_IMPORT("io/error", "[resource-drop]error") void wasi_error_drop(wasi_handle
 
 WASI_IMPORT("io/streams", "[method]input-stream.read")
 void wasi_input_read(wasi_handle stream, uint64_t length, uint8_t *result);
+WASI_IMPORT("io/streams", "[method]input-stream.blocking-read")
+void wasi_input_await(wasi_handle stream, uint64_t length, uint8_t *result);
 WASI_IMPORT("io/streams", "[method]input-stream.subscribe") wasi_handle wasi_input_subscribe(wasi_handle stream);
 WASI_IMPORT("io/streams", "[resource-drop]input-stream") void wasi_input_drop(wasi_handle stream);
 WASI_IMPORT("io/streams", "[method]output-stream.check-write")
 void wasi_output_room(wasi_handle stream, uint8_t *result);
 WASI_IMPORT("io/streams", "[method]output-stream.write")
 void wasi_output_write(wasi_handle stream, const uint8_t *data, uint32_t length, uint8_t *result);
+WASI_IMPORT("io/streams", "[method]output-stream.blocking-write-and-flush")
+void wasi_output_put(wasi_handle stream, const uint8_t *data, uint32_t length, uint8_t *result);
 WASI_IMPORT("io/streams", "[method]output-stream.subscribe") wasi_handle wasi_output_subscribe(wasi_handle stream);
 WASI_IMPORT("io/streams", "[resource-drop]output-stream") void wasi_output_drop(wasi_handle stream);
 
 WASI_IMPORT("clocks/monotonic-clock", "now") uint64_t wasi_now(void);
-WASI_IMPORT("clocks/monotonic-clock", "subscribe-duration") wasi_handle wasi_after(uint64_t ns);
+WASI_IMPORT("clocks/monotonic-clock", "subscribe-instant") wasi_handle wasi_at(uint64_t ns);
 
 WASI_IMPORT("sockets/instance-network", "instance-network") wasi_handle wasi_network(void);
 WASI_IMPORT("sockets/network", "[resource-drop]network") void wasi_network_drop(wasi_handle network);

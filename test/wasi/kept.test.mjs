@@ -31,12 +31,12 @@ describe('GETs on WASI', { skip }, () => {
   };
 
   /** Makes GETs. @returns the lines of the guest, and how often each function of WASI was called under jco */
-  async function gets(runtime, serve, steps) {
+  async function gets(runtime, serve, steps, limits = '30000 -1') {
     let lines;
     let calls;
     served = 0;
     await withServer(serve, async (port) => {
-      const { code, stdout, stderr } = await runtimes[runtime]([`client 127.0.0.1:${port} 30000 -1 0`, ...steps], runtime === 'jco' ? ['--count'] : []);
+      const { code, stdout, stderr } = await runtimes[runtime]([`client 127.0.0.1:${port} ${limits} 0`, ...steps], runtime === 'jco' ? ['--count'] : []);
       assert.equal(code, 0, stderr);
       lines = stdout.trimEnd().split('\n').map((line) => line.split(' '));
       calls = runtime === 'jco' && JSON.parse(stderr);
@@ -63,17 +63,29 @@ describe('GETs on WASI', { skip }, () => {
   if (!RUNTIMES.includes('jco')) return; // elsewhere nobody counts
 
   /** What further GETs cost. */
-  async function costs(serve, count) {
-    const { calls: few } = await gets('jco', serve, ['gets 10']);
-    const { calls: many } = await gets('jco', serve, [`gets ${10 + count}`]);
+  async function costs(serve, count, limits = '30000 -1') {
+    const { calls: few } = await gets('jco', serve, ['gets 10'], limits);
+    const { calls: many } = await gets('jco', serve, [`gets ${10 + count}`], limits);
     return Object.fromEntries(Object.keys(many).map((name) => [name, many[name] - (few[name] ?? 0)]));
   }
 
   const sum = (calls, pattern) => Object.keys(calls).filter((name) => pattern.test(name)).reduce((all, name) => all + calls[name], 0);
 
-  test('a GET on a kept connection is at most 8 calls into the runtime', async () => {
+  test('a GET on a kept connection is 6 calls into the runtime', async () => {
     const calls = await costs(answering, MANY);
-    assert.ok(sum(calls, /./) <= 8 * MANY, JSON.stringify(calls));
+    assert.ok(sum(calls, /./) <= 6.2 * MANY, JSON.stringify(calls)); // a new clock now and then
+    assert.equal(sum(calls, /check-write$|output-stream.write$/), 2 * MANY, JSON.stringify(calls));
+  });
+
+  test('a GET on a kept connection is 3 calls into the runtime where there is no time limit', async () => {
+    const calls = await costs(answering, MANY, '-1 -1');
+    assert.equal(sum(calls, /./), 3 * MANY, JSON.stringify(calls));
+    assert.equal(sum(calls, /blocking-write-and-flush$|blocking-read$/), 2 * MANY, JSON.stringify(calls));
+  });
+
+  test('a deadline is more looks at the clock, and no more calls else', async () => {
+    const calls = await costs(answering, MANY, '30000 30000');
+    assert.ok(sum(calls, /./) - sum(calls, / now$/) <= 5.2 * MANY, JSON.stringify(calls));
   });
 
   for (const [what, serve] of [['on one connection', answering], ['on connections of their own', closing]]) {

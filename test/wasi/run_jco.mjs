@@ -11,12 +11,13 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { countCalls } from './count.mjs';
 
 const args = process.argv.slice(2);
 const option = (name, values) => (args[0] === name ? args.splice(0, values + 1).slice(1) : undefined);
 const names = option('--names', 1);
 const connecting = option('--connecting', 1);
-const counted = option('--count', 0) && {};
+const counted = option('--count', 0) && countCalls();
 const opened = option('--dir', 1);
 const [folder, ...rest] = args;
 const shim = createRequire(join(folder, 'command.js'));
@@ -50,24 +51,6 @@ if (connecting !== undefined) {
   const { tcp } = await from('sockets');
   tcp.TcpSocket.prototype.finishConnect = () => {
     throw connecting[0];
-  };
-}
-
-if (counted !== undefined) {
-  const { instantiate } = WebAssembly;
-  WebAssembly.instantiate = (module, imports = {}) => {
-    const wrapped = Object.entries(imports).map(([space, members]) => {
-      if (!space.startsWith('wasi:')) return [space, members];
-      const functions = Object.entries(members).map(([name, call]) => {
-        const all = `${space} ${name}`;
-        return [name, (...values) => {
-          counted[all] = (counted[all] ?? 0) + 1;
-          return call(...values);
-        }];
-      });
-      return [space, Object.fromEntries(functions)];
-    });
-    return instantiate.call(WebAssembly, module, Object.fromEntries(wrapped));
   };
 }
 

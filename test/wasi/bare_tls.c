@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#define BARE_TLS
+#include "bare.c"
