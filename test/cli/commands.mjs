@@ -13,7 +13,7 @@ import { makeCommand } from '../../bindings/cli/component.mjs';
 import { makeModule } from '../../bindings/cli/module.mjs';
 import { alone } from '../../bindings/wasi/tools.mjs';
 import { freePort } from '../support/process.mjs';
-import { lacking, transpileComponent, workshop } from '../wasi/guests.mjs';
+import { allowed, lacking, transpileComponent, workshop } from '../wasi/guests.mjs';
 import { startServer } from './server.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -85,6 +85,9 @@ const python = join(root, '.cache', 'venv-wasi', 'bin', 'python');
 const COMPILE = 'import sys, wasmtime\nfrom wasmtime.component import Component\n' +
   'open(sys.argv[2], "wb").write(Component.from_file(wasmtime.Engine(), sys.argv[1]).serialize())';
 
+/** wasmtime's command, where that is to run the component and not PyPI's package: `npm run test:wasmtime`. */
+const wasmtime = process.env.PORTHOLE_WASMTIME;
+
 /** The component, ready to be run: made once. */
 let made;
 export function component() {
@@ -93,14 +96,19 @@ export function component() {
     process.on('exit', remove);
     const path = join(folder, 'porthole-cli.wasm');
     await makeCommand('porthole-cli', folder);
+    if (wasmtime) return { path, compiled: path }; // it keeps what it has compiled
     run(python, '-c', COMPILE, path, `${path}.cwasm`);
     return { path, compiled: `${path}.cwasm`, modules: await transpileComponent(path) };
   })();
   return made;
 }
 
-/** What to spawn. @param {string[]} options of the runner @returns {[string, string[]]} */
+/** What to spawn. @param {string[]} options of run_wasmtime.py @returns {[string, string[]]} */
 export function onWasmtime(options, { compiled }, args) {
+  if (wasmtime) {
+    const opened = options.includes('--dir') ? ['--dir', `${options[options.indexOf('--dir') + 1]}::.`] : [];
+    return [wasmtime, ['run', ...allowed(options), ...opened, compiled, ...args]];
+  }
   return [python, [join(here, 'run_wasmtime.py'), ...options, compiled, ...args]];
 }
 
@@ -114,10 +122,14 @@ const onWasi = (start) => ({
 /** The builds that there are. @returns {Promise<{ commands: Record<string, Command>, missing: Record<string, string | false> }>} */
 export async function buildCommands() {
   const onRuntimes = await lacking();
+  const underWasmtime = onWasi((folder, args, names, parts) =>
+    onWasmtime([...(names ? [] : ['--no-names']), '--dir', folder], parts, args),
+  );
+  if (wasmtime) return { commands: { wasmtime: underWasmtime }, missing: { wasmtime: onRuntimes } };
   const commands = {
     native,
     npm,
-    wasmtime: onWasi((folder, args, names, parts) => onWasmtime([...(names ? [] : ['--no-names']), '--dir', folder], parts, args)),
+    wasmtime: underWasmtime,
     jco: onWasi((folder, args, _, { modules }) => [
       process.execPath,
       [join(here, 'run_jco.mjs'), '--dir', folder, modules, ...args],

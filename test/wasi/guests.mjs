@@ -126,7 +126,7 @@ const settle = (started) => started.then((ended) => ({ code: 0, ...ended }), (er
 const limits = { timeout: 240000, maxBuffer: 1 << 26 };
 
 /** What wasmtime's command is allowed, but for what the options of run_wasmtime.py take away. */
-function allowed([without]) {
+export function allowed([without]) {
   if (without === '--no-network') return [];
   return ['-S', without === '--no-names' ? 'inherit-network' : 'inherit-network,allow-ip-name-lookup'];
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// `npm run test:wasmtime`: tests of this folder under wasmtime, its command and the embedder of demo/hosts/wasmtime. Both are built of
-// crates.io's where they are missing, in a quarter of an hour, below build/cargo, and kept there.
+// `npm run test:wasmtime`: tests of this folder, and of the command, under wasmtime, its command and the embedder of demo/hosts/wasmtime.
+// Both are built of crates.io's where they are missing, in a quarter of an hour, below build/cargo, and kept there.
 //
 //   npm run test:wasmtime                               everything
 //   npm run test:wasmtime -- test/wasi/tls.test.mjs     these files only
@@ -22,7 +22,8 @@ try {
   const built = (name) => join(target, 'debug', name);
   const env = { ...process.env, PORTHOLE_WASMTIME: built('wasmtime'), PORTHOLE_EMBEDDER: built('porthole-wasmtime') };
   const all = readdirSync(here).filter((file) => file.endsWith('.test.mjs'));
-  const chosen = process.argv.length > 2 ? process.argv.slice(2) : all.map((file) => join(here, file));
+  const command = ['cli.test.mjs', 'wasi.test.mjs'].map((file) => join(root, 'test', 'cli', file));
+  const chosen = process.argv.length > 2 ? process.argv.slice(2) : [...all.map((file) => join(here, file)), ...command];
   run(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', '--test-timeout=900000', ...chosen], { env });
 } catch (error) {
   say(error.message);
