@@ -438,20 +438,4 @@ static size_t write_end(const connection *of, bool peer, char *to) {
   return wasi_address_write(&end, half_at(got.at + 8), to);
 }
 
-int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t capacity) {
-  const connection *of = find_connection(handle);
-  char written[ADDRESS_MOST];
-  const char *text = written;
-  size_t length = 0;
-  if (buffer == NULL || (of == NULL && (handle != 0 || what != PORTHOLE_INFO_ERROR))) {
-    return 0;
-  }
-  if (what == PORTHOLE_INFO_ERROR) {
-    const failure *last = of == NULL ? &open_failure : &of->failure;
-    text = last->text;
-    length = last->length;
-  } else if (what == PORTHOLE_INFO_PEER || what == PORTHOLE_INFO_LOCAL) {
-    length = write_end(of, what == PORTHOLE_INFO_PEER, written);
-  }
-  return give_text(buffer, capacity, text, length);
-}
+#include "info.h"
