@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command's host on WASI 0.2: streams and arguments by wasi:cli, files by wasi:filesystem. WASI has exit codes only as far as
- * success and failure.
+ * The command's host on WASI 0.2: streams, arguments and exit codes by wasi:cli, files by wasi:filesystem.
  */
 #include "cli_host.h"
 
@@ -10,6 +9,7 @@
 #include "runtime.h"
 
 WASI_IMPORT("cli/environment", "get-arguments") void wasi_arguments(uint8_t *result);
+WASI_IMPORT("cli/exit", "exit-with-code") void wasi_exit(int32_t code);
 WASI_IMPORT("cli/stdin", "get-stdin") wasi_handle wasi_stdin(void);
 WASI_IMPORT("cli/stdout", "get-stdout") wasi_handle wasi_stdout(void);
 WASI_IMPORT("cli/stderr", "get-stderr") wasi_handle wasi_stderr(void);
@@ -401,5 +401,9 @@ int32_t run(void) {
     arguments[i] = text;
   }
   arguments[count] = NULL;
-  return cli_main(count > 0 ? arguments + 1 : arguments) != 0;
+  int32_t code = cli_main(count > 0 ? arguments + 1 : arguments);
+  if (code != 0) {
+    wasi_exit(code);
+  }
+  return 0;
 }

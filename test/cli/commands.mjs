@@ -69,17 +69,6 @@ const tools = (packages) => {
   return lacking.length > 0 && `apt-get install ${lacking.map((command) => packages[command]).join(' ')}`;
 };
 
-/**
- * What an outcome says on WASI, which has exit codes for success and failure only: the number is in the words.
- *
- * @param {Outcome} outcome
- */
-function seenOnWasi({ code, stdout, stderr, files, requests }) {
-  const number = /^(?:curl|porthole): \((\d+)\)/m.exec(stderr)?.[1];
-  const usage = /^(?:curl|porthole): try '|^Warning: You can only select one/m.test(stderr) ? 2 : 'a failure';
-  return { code: code === 0 ? 0 : Number(number ?? Number.NaN) || usage, stdout, files, requests };
-}
-
 const here = join(root, 'test', 'wasi');
 const python = join(root, '.cache', 'venv-wasi', 'bin', 'python');
 const COMPILE = 'import sys, wasmtime\nfrom wasmtime.component import Component\n' +
@@ -116,7 +105,7 @@ let built;
 const onWasi = (start) => ({
   build: async () => (built = await component()),
   start: (folder, args, names) => start(folder, args, names, built),
-  seen: seenOnWasi,
+  seen: native.seen,
 });
 
 /** The builds that there are. @returns {Promise<{ commands: Record<string, Command>, missing: Record<string, string | false> }>} */

@@ -38,6 +38,7 @@ describe('porthole-cli.wasm', { skip: await lacking() }, () => {
     const imports = [...(await componentWit(readFileSync(made.path))).matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name);
     assert.deepEqual(imports.sort(), [
       'wasi:cli/environment@0.2.12',
+      'wasi:cli/exit@0.2.12',
       'wasi:cli/stderr@0.2.12',
       'wasi:cli/stdin@0.2.12',
       'wasi:cli/stdout@0.2.12',
@@ -66,19 +67,19 @@ describe('porthole-cli.wasm', { skip: await lacking() }, () => {
 
   test('names the flag that allows the network', async () => {
     const { code, stderr } = await run(['--no-network'], '-sS', 'http://127.0.0.1:{port}/hello');
-    assert.equal(code, 1);
+    assert.equal(code, 7);
     assert.match(stderr, /^porthole: \(7\) connecting to 127\.0\.0\.1 port \d+: denied by the host's policy: .*-S inherit-network/);
   });
 
   test('names the flag that allows look-ups of names', async () => {
     const { code, stderr } = await run(['--no-names'], '-sS', 'http://localhost:{port}/hello');
-    assert.equal(code, 1);
+    assert.equal(code, 6);
     assert.match(stderr, /^porthole: \(6\) connecting to localhost port \d+: .*-S allow-ip-name-lookup/);
   });
 
   test('names the flag that opens a folder', async () => {
     const written = await run([], '-sS', '-o', 'out', 'http://127.0.0.1:{port}/hello');
-    assert.equal(written.code, 1);
+    assert.equal(written.code, 23);
     assert.match(written.stderr, /^porthole: \(23\) can't write to out: .*--dir/);
     assert.match((await run([], '-sS', '-T', 'file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't open file: .*--dir/);
     assert.match((await run([], '-sS', '-d', '@file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't read file: .*--dir/);

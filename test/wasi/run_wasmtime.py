@@ -6,7 +6,7 @@ The folder is open to it as ".". A component that ends in .cwasm was compiled be
 
 import sys
 
-from wasmtime import Engine, Store, WasiConfig, _bindings
+from wasmtime import Engine, ExitTrap, Store, WasiConfig, _bindings
 from wasmtime.component import Component, Linker
 
 arguments = sys.argv[1:]
@@ -36,5 +36,8 @@ load = Component.deserialize_file if component.endswith(".cwasm") else Component
 instance = linker.instantiate(store, load(engine, component))
 interface = instance.get_export_index(store, "wasi:cli/run@0.2.12")
 function = instance.get_func(store, instance.get_export_index(store, "run", interface))
-result = function(store)
+try:
+    result = function(store)
+except ExitTrap as ended:
+    sys.exit(ended.code)
 sys.exit(0 if result is None or getattr(result, "tag", "ok") == "ok" else 1)
