@@ -212,7 +212,15 @@ export class Channel {
   get usable() {
     const { transport } = this;
     if (transport === null || transport.socket.destroyed || this.error !== undefined) return false;
-    return !this.core.unusable;
+    return !this.core.unusable && !this.#spokeUnasked;
+  }
+
+  /** Has something come behind the response before, when the next request was staged already, and not sent? */
+  get #spokeUnasked() {
+    const { core } = this;
+    if (this.wasSent || this.requests === 0 || core.state === IDLE) return false;
+    if (core.open) return core.phase === PHASE_END && core.rawLength > 0; // a body of which only the end was not read
+    return core.phase > PHASE_HEAD || core.rawLength > 0;
   }
 
   /** Can no request go out on it any more? */

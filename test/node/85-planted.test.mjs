@@ -11,7 +11,7 @@ import { trusting } from '../support/tls-client.mjs';
 import { settles } from '../support/upload-server.mjs';
 
 const PLANTED = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nplanted';
-const SIZES = [0, 1, 5000, 65_535, 65_536, 65_537, 81_920, 131_072, 262_143, 262_144, 262_145, 524_288, 600_000, 1_048_576, 5_000_000];
+const SIZES = [0, 1, 5000, 65_535, 65_536, 65_537, 81_920, 131_072, 262_143, 262_144, 262_145, 300_000, 524_288, 600_000, 1_000_000, 1_048_576, 5_000_000];
 
 const READS = {
   'read()': (response) => response.read(),
