@@ -69,11 +69,15 @@ export function aptInstall(packages) {
   }
 }
 
+/** Are the npm packages of a folder there, as its lock file wants them? @param {string} folder */
+export function isInstalled(folder) {
+  const installed = join(folder, 'node_modules', '.package-lock.json');
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
+}
+
 /** Installs the development packages of package-lock.json, when they are not there. */
 export function npmInstall() {
-  const installed = join(root, 'node_modules', '.package-lock.json');
-  const wanted = join(root, 'package-lock.json');
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
+  if (isInstalled(root)) return;
   say('installing the development packages of package-lock.json');
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }

@@ -6,8 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { root, run, runQuietly, say } from '../setup.mjs';
-import { isInstalled } from '../wasi/tools.mjs';
+import { isInstalled, root, run, runQuietly, say } from '../setup.mjs';
 
 /** Where the tools are: not in bindings/, all of which is ours. */
 const folder = join(root, 'test', 'component');

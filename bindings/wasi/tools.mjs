@@ -2,12 +2,12 @@
 //
 // What npm has for components: the tools of test/wasi/package.json, and the WIT of WASI, which is in the package of jco.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { root, runQuietly, say } from '../setup.mjs';
+import { isInstalled, root, runQuietly, say } from '../setup.mjs';
 
 /** Where the tools are described and installed: outside of bindings/, which is source of the package. */
 export const toolsFolder = join(root, 'test', 'wasi');
@@ -54,12 +54,6 @@ export async function alone(name, work) {
   } finally {
     rmSync(lock);
   }
-}
-
-/** Are the npm packages of a folder there, as its lock file wants them? @param {string} folder */
-export function isInstalled(folder) {
-  const installed = join(folder, 'node_modules', '.package-lock.json');
-  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
 }
 
 /** Installs the tools, when they are not there or others are wanted. */
