@@ -162,7 +162,7 @@ export class Transport {
   counting = false;
   /** Of TLS, once it is there. @type {Security | null} */
   security = null;
-  /** Set while the owner is not the last one: the guest's memory is not handed out then, as it will be given back. */
+  /** Set while the owner is not the last one, and it is not for that one to say that it rests. */
   passing = false;
   /**
    * Is it sure that all that has come was seen? Not when the last read filled its buffer, so that the kernel can have more,
@@ -337,7 +337,6 @@ export class Transport {
       for (const bytes of queue.reverse()) socket.unshift(bytes);
       keepForNextReader(socket);
     }
-    this.passing = true;
     this.#released = true;
     if (!this.#made) return;
     socket.allowHalfOpen = false; // as net.connect makes it

@@ -246,8 +246,7 @@ int32_t porthole_host_send(int32_t handle, const uint8_t *data, size_t length, i
     return wasi_fail(&to->failure, PORTHOLE_HOST_OTHER, "there is nothing to send");
   }
   limit within = limit_of(timeout_ms);
-  int32_t sent = send_within(to, data, length, &within);
-  return sent;
+  return send_within(to, data, length, &within);
 }
 
 int32_t porthole_host_send_head(int32_t handle, const uint8_t *head, size_t length, int32_t timeout_ms) {
