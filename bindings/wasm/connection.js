@@ -75,7 +75,6 @@ export class Connection {
     this.#address = address;
     instance.exports.porthole_conn_init(address, tx, instance.txSize, 0, instance.rxSize);
     this.#view = new Uint32Array(instance.words.buffer, address, VIEW_WORDS);
-    this.takeBuffer();
     this.#bodyLimit = limits?.body;
     for (const name in limits) {
       if (limits[name] === DEFAULT_LIMITS[name]) continue;
@@ -92,16 +91,15 @@ export class Connection {
     this.#instance.giveBack(this.#address);
   }
 
-  /** Takes a receive buffer, unless it has one: needed before anything is received. There are as many as connections. */
-  takeBuffer() {
-    if (this.#rxAddress !== 0) return;
+  /** Takes a receive buffer. There are as many as connections. */
+  #takeBuffer() {
     const instance = this.#instance;
     this.#rxAddress = instance.buffers.pop();
     this.#rx = instance.bytes.subarray(this.#rxAddress, this.#rxAddress + instance.rxSize);
     this.#exports.porthole_conn_set_buffer(this.#address, this.#rxAddress);
   }
 
-  /** Gives the receive buffer to others, if there is nothing in it and nothing due. */
+  /** Gives the receive buffer to others, if there is nothing in it and nothing due, until something is to be received. */
   giveBuffer() {
     if (this.#rxAddress === 0 || this.#exports.porthole_conn_set_buffer(this.#address, 0) !== 0) return;
     this.#instance.buffers.push(this.#rxAddress);
@@ -458,6 +456,7 @@ export class Connection {
 
   /** @returns {number} EVENT_* bits, WANT_READ, WANT_SPACE or an error */
   receive() {
+    if (this.#rxAddress === 0) this.#takeBuffer();
     return this.#exports.porthole_flat_receive(this.#address);
   }
 

@@ -186,7 +186,6 @@ export class Channel {
 
   /** A request begins: bytes are counted from here. */
   beginRequest() {
-    this.core.takeBuffer();
     this.continued = false;
     this.#sentBefore = this.transport?.bytesSent ?? 0;
     this.#receivedBefore = this.transport?.bytesReceived ?? 0;
@@ -279,7 +278,6 @@ export class Channel {
     this.#pumping = true;
     this.#uses++;
     this.#received();
-    this.core.takeBuffer();
     try {
       this.#receive();
     } finally {
