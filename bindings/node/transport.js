@@ -14,7 +14,6 @@
 // socket that is there already (in a tunnel, or over a Duplex) node:tls offers no `onread`: that is read as a stream.
 
 import { Buffer } from 'node:buffer';
-import { once } from 'node:events';
 import net from 'node:net';
 import { tls } from './builtins.js';
 import { delayWriteErrors } from './late.js';
@@ -169,6 +168,8 @@ export class Transport {
    * nor when the bytes came by way of a stream or of TLS, which hands out what it has piece by piece.
    */
   settled = true;
+  /** Has the last read filled its buffer, so that there is more than that at once? */
+  filled = false;
 
   #handed = null; // what the kernel may be writing into
   #landed = null; // bytes that have just come, and are nobody's copy yet
@@ -181,6 +182,7 @@ export class Transport {
   #plain = false; // read straight from the kernel
   #held = 0; // writes that the socket has not done with
   #patient = false; // do errors of writes wait for what is there?
+  #connecting = null; // ends what waits for the connection
   #released = false;
   #resting = false; // may the process end, for all that the socket does?
 
@@ -343,16 +345,18 @@ export class Transport {
     if (this.#ended && !socket.destroyed) socket.end();
   }
 
-  /** Resolves when a socket that is connecting is connected. */
-  async connected() {
+  /** @returns {Promise<void>} resolves when a socket that is connecting is connected */
+  connected() {
     const { socket } = this;
-    if (socket.connecting !== true) return;
-    try {
-      await once(socket, 'connect');
-    } catch (error) {
-      throw this.error ?? error;
-    }
-    if (this.error !== undefined) throw this.error;
+    if (socket.connecting !== true) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#connecting = reject;
+      socket.once('connect', () => {
+        this.#connecting = null;
+        if (this.error === undefined) resolve();
+        else reject(this.error);
+      });
+    });
   }
 
   /** Does each read give one TLS record at most, however much memory there is? */
@@ -492,7 +496,8 @@ export class Transport {
     const handed = this.#handed;
     const bytes = length === handed.length ? handed : handed.subarray(0, length);
     this.bytesReceived += length;
-    this.settled = this.#plain && length < handed.length;
+    this.filled = length === handed.length;
+    this.settled = this.#plain && !this.filled;
     if (this.#released) return this.socket.push(Buffer.from(bytes));
     if (this.#queue.length > 0) {
       this.#queue.push(Buffer.from(bytes));
@@ -538,6 +543,7 @@ export class Transport {
     if (this.failure !== undefined) return;
     this.error = error;
     this.failure = this.#handshake === WANT_READ ? handshakeCode(error) : hostCode(error);
+    this.#connecting?.(error);
     this.onfailure(error);
     this.onreadable();
     this.ondrain();

@@ -293,8 +293,12 @@ export class Requests {
 
   /** Sends what is staged: all there is of a request without a body. @returns {Promise<void>} */
   #flush(exchange, body) {
+    if (!exchange.channel.transport.settled) return this.queued(this.#flushSettled(exchange, body));
+    return this.#flushNow(exchange, body);
+  }
+
+  #flushNow(exchange, body) {
     const { channel } = exchange;
-    if (!channel.transport.settled) return this.queued(this.#flushSettled(exchange, body));
     try {
       this.departs(channel, exchange);
       channel.flush();
@@ -324,6 +328,7 @@ export class Requests {
     try {
       const channel = await this.connected(exchange);
       phase = 'send';
+      if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flushNow(exchange, body);
       this.departs(channel, exchange);
       const { expect, trailers } = exchange;
       const onsent = () => this.departed(channel, exchange);

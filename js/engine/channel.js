@@ -12,7 +12,7 @@
 import { Buffer } from 'node:buffer';
 import { Host } from '../../bindings/node/host.js';
 import { underWay } from '../../bindings/node/sent.js';
-import { now } from '../../bindings/node/timers.js';
+import { now, restTimer } from '../../bindings/node/timers.js';
 import { BLOCK, LEAD } from '../../bindings/node/transport.js';
 import { Connection } from '../../bindings/wasm/connection.js';
 import { setHost } from '../../bindings/wasm/instance.js';
@@ -46,6 +46,9 @@ const SHARED_MIN = 64 * 1024;
 const FILL_MIN = 16 * 1024;
 
 setHost(() => new Host());
+
+/** How many channels there are that are not closed. */
+let channels = 0;
 
 export class Channel {
   /** The core's connection. @type {Connection} */
@@ -112,6 +115,7 @@ export class Channel {
     } catch (error) {
       throw memoryHint(error);
     }
+    channels++;
     this.waiting = new Waiting(
       (error) => this.abort(error),
       () => this.#progress(),
@@ -393,7 +397,7 @@ export class Channel {
   /** Memory of the reader's for the next read, if it is ours and only body bytes can come. */
   #offer() {
     const { transport, reader } = this;
-    transport.most = LEAD;
+    transport.most = transport.filled ? BLOCK : LEAD;
     if (!this.core.open) return null;
     const certain = this.#certain;
     if (certain < DIRECT_MIN) return null;
@@ -555,18 +559,22 @@ export class Channel {
    *
    * @param {Error} [error]
    */
-  close(error = new NotConnected('the connection was closed')) {
+  close(error = undefined) {
     if (this.closed) return;
     this.cut = this.core.uploadStopped;
-    if (!this.waiting.idle) this.abort(error);
+    // Made where somebody is to get it only: with its stack an error costs as much as a request.
+    const reason = () => error ?? new NotConnected('the connection was closed');
+    if (!this.waiting.idle) this.abort(reason());
     this.abandoned = true;
     this.closed = true;
-    this.waiting.close(this.error ?? error);
+    this.waiting.close(() => this.error ?? reason());
     this.reader = null;
     this.outflow = null;
     this.oninterim = null;
     if (this.transport !== null) this.detach().destroy();
     this.#unuse();
+    channels--;
+    if (channels === 0) restTimer();
     this.onclosed?.();
   }
 

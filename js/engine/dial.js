@@ -43,21 +43,25 @@ class Attempt {
 
   #started = now();
   #timer = null;
+  #next = null; // until the next address is tried
   #end;
 
-  constructor(progress) {
+  /** @param {object} progress see `open` @param {(error: unknown) => void} end told when the attempt is ended from outside */
+  constructor(progress, end) {
     this.progress = progress;
-    /** Rejects when the attempt is ended from outside. */
-    this.ended = new Promise((_resolve, reject) => {
-      this.#end = reject;
-    });
-    this.ended.catch(() => {}); // an end that comes when nobody waits any more is no failure
+    this.#end = end;
   }
 
   cancel = (error) => {
     this.finish();
     this.#end(error);
   };
+
+  /** Tries the next address a while later. @param {(() => void) | null} start null for none */
+  later(start) {
+    cancel(this.#next);
+    this.#next = start === null ? null : after(ATTEMPT_DELAY, start);
+  }
 
   /** Starts the time of what comes next. @param {number | null} seconds */
   limit(seconds) {
@@ -91,6 +95,7 @@ class Attempt {
     this.over = true;
     cancel(this.#timer);
     this.#timer = null;
+    this.later(null);
     for (const transport of this.pending.values()) transport.destroy();
     this.pending.clear();
   }
@@ -149,9 +154,8 @@ function unreachable(errors) {
 function race(addresses, options, secured, attempt) {
   return new Promise((resolve, reject) => {
     let next = 0;
-    let timer = null;
     const start = () => {
-      cancel(timer);
+      attempt.later(null);
       if (attempt.over || next === addresses.length) return;
       const address = addresses[next++];
       const transport = Transport.connect({ ...options, host: address }, secured);
@@ -159,7 +163,7 @@ function race(addresses, options, secured, attempt) {
       transport.connected().then(
         () => {
           if (!attempt.pending.delete(address)) return; // another one was first, or nobody waits any more
-          cancel(timer);
+          attempt.later(null);
           for (const slower of attempt.pending.values()) slower.destroy();
           attempt.pending.clear();
           resolve(transport);
@@ -171,9 +175,8 @@ function race(addresses, options, secured, attempt) {
           else start();
         },
       );
-      if (next < addresses.length) timer = after(ATTEMPT_DELAY, start);
+      if (next < addresses.length) attempt.later(start);
     };
-    attempt.ended.catch(() => cancel(timer));
     start();
   });
 }
@@ -221,16 +224,26 @@ async function make(dial, attempt) {
  *   each was done
  * @returns {Promise<Transport>} connected
  */
-export async function open(dial, cancellable, progress) {
-  const attempt = new Attempt(progress);
-  progress.phase = 'connect';
-  cancellable(attempt.cancel);
-  try {
-    const transport = await Promise.race([make(dial, attempt), attempt.ended]);
-    attempt.pending.clear();
-    progress.connect = now();
-    return transport;
-  } finally {
-    attempt.finish();
-  }
+export function open(dial, cancellable, progress) {
+  return new Promise((resolve, reject) => {
+    const attempt = new Attempt(progress, reject);
+    progress.phase = 'connect';
+    cancellable(attempt.cancel);
+    make(dial, attempt).then(
+      (transport) => {
+        if (attempt.over) {
+          transport.destroy(); // it was ended when this was under way already
+          return;
+        }
+        attempt.pending.clear();
+        attempt.finish();
+        progress.connect = now();
+        resolve(transport);
+      },
+      (error) => {
+        attempt.finish();
+        reject(error);
+      },
+    );
+  });
 }

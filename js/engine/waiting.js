@@ -43,7 +43,7 @@ export class Waiting {
   #rest; // told when nobody waits any more
   #waiters = [];
   #moved = 0; // when something moved last, in milliseconds
-  #closed = null; // { error } once the channel is
+  #closed = null; // makes the error of who waits, once the channel is
   #looking = false; // has the time of somebody come, and the event loop not turned since?
 
   /**
@@ -113,9 +113,13 @@ export class Waiting {
     else for (const waiter of [...waiters]) this.#run(waiter);
   }
 
-  /** The channel is closed: all steps are run once more, and who has no result then gets this error. @param {unknown} error */
-  close(error) {
-    this.#closed = { error };
+  /**
+   * The channel is closed: all steps are run once more, and who has no result then gets an error.
+   *
+   * @param {() => unknown} reason makes it
+   */
+  close(reason) {
+    this.#closed = reason;
     this.wake();
   }
 
@@ -134,7 +138,7 @@ export class Waiting {
     }
     if (waiter.done || (value === undefined && this.#closed === null)) return;
     this.#remove(waiter);
-    if (value === undefined) waiter.reject(this.#closed.error);
+    if (value === undefined) waiter.reject(this.#closed());
     else waiter.resolve(value);
   }
 
