@@ -364,6 +364,11 @@ export class Transport {
     return !this.#plain;
   }
 
+  /** Does it hold nothing of a caller's, once it is closed: no settings, and no socket that was brought? */
+  get forgettable() {
+    return this.#plain && !this.#released;
+  }
+
   get writable() {
     return !this.socket.destroyed && this.socket.writable;
   }
@@ -556,6 +561,7 @@ export class Transport {
     }
     this.ondrain();
     this.onclosed();
+    this.onclosed = () => {};
   };
 
   #ondrain = () => this.ondrain();

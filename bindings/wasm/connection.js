@@ -82,13 +82,17 @@ export class Connection {
     }
   }
 
-  /** Gives the slot back: nothing of this may be used after it. Idempotent. */
+  /**
+   * Gives the slot back: nothing of this may be used after it. Idempotent.
+   *
+   * @returns {boolean} is the instance with its memory there all the same, for the next connection?
+   */
   free() {
-    if (this.#freed) return;
+    if (this.#freed) return false;
     this.#freed = true;
     this.#exports.porthole_conn_close(this.#address);
     if (this.#rxAddress !== 0) this.#instance.buffers.push(this.#rxAddress);
-    this.#instance.giveBack(this.#address);
+    return this.#instance.giveBack(this.#address);
   }
 
   /** Takes a receive buffer. There are as many as connections. */

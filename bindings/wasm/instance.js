@@ -87,12 +87,14 @@ export class Instance {
     return address;
   }
 
-  /** @param {number} address what `take` gave */
+  /** @param {number} address what `take` gave @returns {boolean} is the instance kept? */
   giveBack(address) {
     this.free.push(address);
-    if (this.free.length < this.slots) return;
+    if (this.free.length < this.slots) return true;
     const kept = this.rxSize === RX_SIZE && this.peak <= KEPT_SLOTS;
-    if (!kept || [...instances].some((other) => other !== this && other.rxSize === RX_SIZE)) instances.delete(this);
+    if (kept && ![...instances].some((other) => other !== this && other.rxSize === RX_SIZE)) return true;
+    instances.delete(this);
+    return false;
   }
 
   /**

@@ -12,7 +12,7 @@
 import { Buffer } from 'node:buffer';
 import { Host } from '../../bindings/node/host.js';
 import { underWay } from '../../bindings/node/sent.js';
-import { now, restTimer } from '../../bindings/node/timers.js';
+import { now } from '../../bindings/node/timers.js';
 import { BLOCK, LEAD } from '../../bindings/node/transport.js';
 import { Connection } from '../../bindings/wasm/connection.js';
 import { setHost } from '../../bindings/wasm/instance.js';
@@ -29,6 +29,7 @@ import {
 } from '../../bindings/generated/abi.js';
 import { BODY_TOO_LARGE, HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from '../../bindings/generated/errors.js';
 import { coreError, memoryHint, NotConnected, RemoteDisconnected, thrownBy } from '../errors.js';
+import * as turnover from './turnover.js';
 import { Waiting } from './waiting.js';
 
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
@@ -46,9 +47,6 @@ const SHARED_MIN = 64 * 1024;
 const FILL_MIN = 16 * 1024;
 
 setHost(() => new Host());
-
-/** How many channels there are that are not closed. */
-let channels = 0;
 
 export class Channel {
   /** The core's connection. @type {Connection} */
@@ -102,6 +100,7 @@ export class Channel {
   #stalled = false; // the core had no room
   #spacious = false; // has the receive buffer held much?
   #handshaking = false;
+  #parted = null; // the transport that it was closed with, if that may be kept
   #sentBefore = 0;
   #receivedBefore = 0;
   #sentUntil = 0; // when the transport was let go
@@ -115,7 +114,7 @@ export class Channel {
     } catch (error) {
       throw memoryHint(error);
     }
-    channels++;
+    turnover.opened();
     this.waiting = new Waiting(
       (error) => this.abort(error),
       () => this.#progress(),
@@ -554,33 +553,32 @@ export class Channel {
     this.transport?.destroy();
   }
 
-  /**
-   * Closes the transport and gives the core's memory back. Who still waits gets the error.
-   *
-   * @param {Error} [error]
-   */
+  /** Closes the transport and gives the core's memory back. @param {Error} [error] who still waits gets it */
   close(error = undefined) {
     if (this.closed) return;
     this.cut = this.core.uploadStopped;
-    // Made where somebody is to get it only: with its stack an error costs as much as a request.
-    const reason = () => error ?? new NotConnected('the connection was closed');
-    if (!this.waiting.idle) this.abort(reason());
+    // Made where somebody is to get it only: with its stack an error costs a tenth of a request.
+    if (!this.waiting.idle) this.abort(error ?? new NotConnected('the connection was closed'));
     this.abandoned = true;
     this.closed = true;
-    this.waiting.close(() => this.error ?? reason());
+    this.waiting.close(() => this.error ?? new NotConnected('the connection was closed'));
     this.reader = null;
     this.outflow = null;
     this.oninterim = null;
-    if (this.transport !== null) this.detach().destroy();
+    this.awaited = null;
+    const { transport, onclosed } = this;
+    if (transport !== null) this.detach().destroy();
+    if (transport?.forgettable && this.error === undefined && this.uploadError === null) this.#parted = transport;
     this.#unuse();
-    channels--;
-    if (channels === 0) restTimer();
-    this.onclosed?.();
+    turnover.closed();
+    this.onclosed = null;
+    onclosed?.();
   }
 
   #unuse() {
     this.#uses--;
-    if (this.#uses === 0) this.core.free();
+    if (this.#uses > 0) return;
+    turnover.keep(this.core.free() && this.#parted !== null ? this : null, this.#parted);
   }
 
   /**

@@ -21,8 +21,8 @@ const gc = vm.runInNewContext('gc');
 /** Collects garbage until a condition holds. */
 async function collectUntil(holds, what) {
   for (let i = 0; i < 500 && !holds(); i++) {
+    await sleep(20); // what a WeakRef gave lives until here
     gc();
-    await sleep(20);
   }
   assert.ok(holds(), what);
 }
@@ -59,6 +59,28 @@ for (const [name, use] of Object.entries({
       },
     ));
 }
+
+test('a connection that was closed is collected, with what a caller gave it', () =>
+  withServer(
+    () => reply('fine'),
+    async ({ port }) => {
+      const used = async () => {
+        const { signal } = new AbortController();
+        const on_informational = () => {};
+        const connection = new HTTPConnection('127.0.0.1', port, { ...options, signal, on_informational });
+        await connection.request('GET', '/');
+        const response = await connection.getresponse();
+        await response.read();
+        const closed = once(connection.sock, 'close');
+        connection.close();
+        await closed;
+        return Object.entries({ signal, on_informational, connection, response }).map(([name, given]) => [name, new WeakRef(given)]);
+      };
+      const held = (all) => all.filter(([, given]) => given.deref() !== undefined).map(([name]) => name);
+      const left = await used();
+      await collectUntil(() => held(left).length === 0, 'something of it is held');
+    },
+  ));
 
 test('an HTTPS connection is closed once nobody holds it', { skip: noOpenssl }, async () => {
   const { ca, good } = certificates();

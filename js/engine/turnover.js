@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// What outlasts a channel. A collection makes V8 forget how objects look of which none lives, and all code that relies on
+// it, Node's own for sockets too: a program whose connections come and go would pay for that after each one. So the channel
+// that was closed last is kept, and its transport, which have let go of everything of a caller's.
+
+import { restTimer } from '../../bindings/node/timers.js';
+
+const last = { channel: null, transport: null };
+let open = 0;
+
+/** A channel was made. */
+export function opened() {
+  open++;
+}
+
+/** … or closed. */
+export function closed() {
+  open--;
+  if (open === 0) restTimer();
+}
+
+/**
+ * Keeps a channel in place of the one that was kept before.
+ *
+ * @param {import('./channel.js').Channel | null} channel closed; null for none
+ * @param {import('../../bindings/node/transport.js').Transport | null} transport that it had
+ */
+export function keep(channel, transport) {
+  last.channel = channel;
+  last.transport = channel === null ? null : transport;
+}
