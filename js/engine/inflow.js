@@ -22,7 +22,7 @@ const BLOCK_MAX = 8 * 1024 * 1024;
 /** Bytes of an ArrayBuffer: 0 once it was transferred. */
 const byteLengthOf = Function.prototype.call.bind(Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get);
 
-const NO_MEMORY = { absorb: null, room: null, wanted: null, passed: null, taken: null };
+const NO_MEMORY = { absorb: null, room: null, wanted: null, passed: null, taken: null, resolve: null, reject: null };
 
 const nothing = () => Buffer.alloc(0);
 
@@ -36,6 +36,8 @@ const nothing = () => Buffer.alloc(0);
  * @property {(() => number) | null} wanted how many bytes more it has memory for
  * @property {((bytes: Uint8Array) => number) | null} passed takes body bytes, which may have come into `room`; answers how many
  * @property {(() => Buffer) | null} taken what it has taken so far
+ * @property {((value: any) => void) | null} resolve of who waits for it, once somebody does
+ * @property {((error: unknown) => void) | null} reject
  */
 
 export class Inflow {
@@ -111,7 +113,9 @@ export class Inflow {
       if (value !== undefined) return Promise.resolve(value);
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ ...one, resolve, reject });
+      one.resolve = resolve;
+      one.reject = reject;
+      this.#queue.push(one);
       if (this.#queue.length === 1) this.#wait();
     });
   }
@@ -437,6 +441,8 @@ export class Inflow {
       wanted: () => made?.wanted() ?? 0,
       passed: (bytes) => made?.passed(bytes) ?? 0,
       taken: () => made?.taken() ?? nothing(),
+      resolve: null,
+      reject: null,
     };
     return operation;
   }
