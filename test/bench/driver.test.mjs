@@ -30,7 +30,7 @@ function small(name, changes = {}) {
 function plan(names, processes) {
   const contenders = names.map((name) => ({ name, client: name, root }));
   const placement = { server: [], client: [] };
-  const sizes = { rounds: 3, gcRounds: 2, processes, budget: 50, warmup: 1, warmLimit: 1 };
+  const sizes = { rounds: 3, gcRounds: 2, profiled: 1, processes, budget: 50, warmup: 1, warmLimit: 1 };
   return { contenders, placement, certificate, ...sizes };
 }
 
@@ -54,6 +54,12 @@ test('a load gives the figures of each contender in each round, and ratios to th
       assert.ok(low > 0 && low <= median && median <= high, `${name}: ${low}, ${median}, ${high}`);
     }
     assert.equal(name === 'floor', plain.ratios.floor === undefined);
+  }
+  assert.deepEqual([...outcome.profiles.keys()], ['floor', 'porthole']);
+  for (const parts of outcome.profiles.values()) {
+    assert.deepEqual(Object.keys(parts), ['client', 'node', 'core', 'collection', 'system']);
+    const all = Object.values(parts);
+    assert.ok(all.every((part) => part >= 0) && all.some((part) => part > 0), JSON.stringify(parts));
   }
 });
 

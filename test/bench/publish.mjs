@@ -31,6 +31,20 @@ function summary(loads) {
   return markdown([['load', 'part of the floor', 'after a collection', '× undici', 'goals'], ...rows]);
 }
 
+const PARTS = { client: 'JavaScript of the client', core: 'core', node: 'JavaScript of Node', collection: 'collection', system: 'system' };
+
+/** Where the time of porthole goes, and that of the floor beside it. */
+function split(loads) {
+  const rows = loads.flatMap(({ title, profiles = {} }) =>
+    Object.entries(profiles).map(([name, parts]) => [
+      title,
+      name,
+      ...Object.keys(PARTS).map((part) => (`${digits(parts[part])} µs`)),
+    ]),
+  );
+  return markdown([['load', '', ...Object.values(PARTS)], ...rows]);
+}
+
 function memory(loads) {
   return loads
     .filter(({ kind }) => kind === 'peak' || kind === 'open')
@@ -72,6 +86,14 @@ little as a bare socket; × undici, 2 means that undici's \`request\` took twice
 ## porthole
 
 ${summary(report.loads)}
+
+## Where the time goes
+
+CPU time for a request, by a sampling profiler, which itself takes some: the JavaScript of the client (porthole's, or the
+bare socket's), the core in WebAssembly, Node's own JavaScript (sockets and streams), garbage collection, and the rest: the
+kernel, libuv and natives of Node.
+
+${split(report.loads)}
 
 ## Memory
 

@@ -21,10 +21,10 @@ const CONTENDERS = [
 const QUICK_CONTENDERS = ['floor', 'porthole', 'undici', 'python'];
 const VERSIONED = ['undici', 'got', 'axios', 'needle'];
 
-const FULL = { rounds: 9, gcRounds: 3, processes: 1, budget: 100, warmup: 1, warmLimit: 1300 };
-const QUICK = { rounds: 5, gcRounds: 1, processes: 1, budget: 40, warmup: 1, warmLimit: 250 };
-const AGAINST = { rounds: 90, gcRounds: 0, processes: 3, budget: 30, warmup: 1, warmLimit: 3000 };
-const AGAINST_QUICK = { rounds: 36, gcRounds: 0, processes: 3, budget: 20, warmup: 1, warmLimit: 800 };
+const FULL = { rounds: 9, gcRounds: 3, profiled: 5, processes: 1, budget: 100, warmup: 1, warmLimit: 1300 };
+const QUICK = { rounds: 5, gcRounds: 1, profiled: 0, processes: 1, budget: 40, warmup: 1, warmLimit: 250 };
+const AGAINST = { rounds: 90, gcRounds: 0, profiled: 0, processes: 3, budget: 30, warmup: 1, warmLimit: 3000 };
+const AGAINST_QUICK = { rounds: 36, gcRounds: 0, profiled: 0, processes: 3, budget: 20, warmup: 1, warmLimit: 800 };
 
 const USAGE = `Usage: npm run bench -- [options]
 
@@ -123,7 +123,8 @@ function tell(load, outcome, { bases, against, print }) {
     process.exitCode = 1;
   }
   const rows = evaluate(load, outcome, bases);
-  const result = { name: load.name, title: load.title, kind: load.kind, rows, failures: outcome.failures };
+  const profiles = Object.fromEntries(outcome.profiles);
+  const result = { name: load.name, title: load.title, kind: load.kind, rows, profiles, failures: outcome.failures };
   if (rows.length === 0) {
     return result;
   }

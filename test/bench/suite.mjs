@@ -13,6 +13,7 @@ import { bodyFile, startServer } from './server.mjs';
  * @property {number} processes how many processes of each contender share the rounds, one after the other
  * @property {number} budget ms that a round of one contender may take, about
  * @property {number} warmup the part of each load's warm-up
+ * @property {number} profiled after that, so many rounds' requests are profiled
  * @property {number} warmLimit ms after which a warm-up ends when it gets no faster
  * @property {{ server: string[], client: string[] }} placement
  * @property {{ cert: string, key: string, ca: string } | null} certificate
@@ -23,10 +24,14 @@ import { bodyFile, startServer } from './server.mjs';
  * @typedef {object} Outcome
  * @property {Map<string, object[]>} plain
  * @property {Map<string, object[]>} gc
+ * @property {Map<string, object>} profiles where the time of floor and porthole goes
  * @property {Map<string, object[]>} warm how each process warmed up, and the peak of its memory
  * @property {{ name: string, reason: string }[]} failures
  * @property {number | null} server µs of CPU for a request, of any contender
  */
+
+/** Those of whom it is told where their time goes. */
+const PROFILED = ['floor', 'porthole'];
 
 /** Does this contender take part in this load? */
 export function takesPart(load, { client }) {
@@ -90,6 +95,13 @@ async function timed(load, plan, contenders, server, outcome, share) {
         });
       }
     }
+    for (const name of PROFILED) {
+      const count = plan.profiled * (counts.get(name) ?? 0);
+      if (count > 0 && !outcome.failures.some((failure) => failure.name === name)) {
+        outcome.profiles.set(name, await processes.get(name).ask('profile', count));
+        outcome.requests += count;
+      }
+    }
     await inTurn(async (name) => {
       Object.assign(outcome.warm.get(name).at(-1), await processes.get(name).ask('end'));
     });
@@ -137,7 +149,7 @@ export async function runLoad(load, plan) {
     plan.contenders.filter((each) => takesPart(load, each)).map((contender) => [contender.name, contender]),
   );
   const lists = () => new Map([...contenders.keys()].map((name) => [name, []]));
-  const outcome = { plain: lists(), gc: lists(), warm: lists(), failures: [], server: null, requests: 0 };
+  const outcome = { plain: lists(), gc: lists(), warm: lists(), profiles: new Map(), failures: [], server: null, requests: 0 };
   const { placement, certificate } = plan;
   const server = await startServer({ wrapper: placement.server, certificate: load.tls ? certificate : null });
   try {
