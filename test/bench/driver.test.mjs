@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { has, root } from '../../bindings/setup.mjs';
 import { describe, differs, makePattern, repeated } from './pattern.mjs';
 import { startContender } from './process.mjs';
+import { withFigures } from './publish.mjs';
 import { compare, evaluate, summarize } from './report.mjs';
 import { buildServer, startServer } from './server.mjs';
 import { runLoad, taskOf } from './suite.mjs';
@@ -128,6 +129,22 @@ test('the command prints JSON of a run', { skip }, () => {
 test('quartiles lie between the rounds', () => {
   assert.deepEqual(summarize([4, 1, 3, 2, 5]), { median: 3, low: 2, high: 4, best: 1.4 });
   assert.deepEqual(summarize([1, 2]), { median: 1.5, low: 1.25, high: 1.75, best: 1.1 });
+});
+
+test('the README has a place for the figures of a run, which replace those of before', () => {
+  const samples = (...times) => times.map((user) => ({ requests: 1, wall: 1, user, system: 0 }));
+  const memory = (kind) => ({ kind, rows: [{ name: 'porthole', plain: { [kind]: { median: 60 } } }] });
+  const loads = [
+    { kind: 'read', title: 'small', samples: { porthole: samples(100, 200, 100), undici: samples(300, 300, 300) } },
+    memory('peak'),
+    memory('open'),
+  ];
+  const report = { cpu: '2 × Fast', date: '2026-01-01T00:00:00Z', versions: { node: '20', undici: '7', python: '3' }, loads };
+  const before = readFileSync(join(root, 'README.md'), 'utf8');
+  const after = withFigures(before, report);
+  assert.match(after, /^\| small \| {2}\| 3\.00 \| {2}\| {2}\|$/m);
+  assert.equal(withFigures(after, report), after);
+  assert.throws(() => withFigures('no place', report), /no place for figures/);
 });
 
 /** How `compare` judges a commit that takes so many times as much in each of the rounds. */

@@ -2,9 +2,9 @@
 //
 // RESULTS.md and results.svg out of a full run.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { chart } from './chart.mjs';
-import { cells, digits, mainMeasure, times } from './report.mjs';
+import { cells, digits, mainMeasure, ratioOf, times } from './report.mjs';
 
 const CHART_TEXT = 'Dot plot: for each load, how many times the CPU time of a bare socket each client took';
 
@@ -105,8 +105,43 @@ ${timed(report.loads)}
 `;
 }
 
-/** Writes both files beside this one. @param {object} report */
+/** Where the README has figures: between these. */
+const BEGIN = '<!-- figures: npm run bench -- --publish -->';
+const END = '<!-- figures end -->';
+
+/** What the README says of a run. */
+function figures(report) {
+  const peers = { floor: 'a bare socket', undici: 'undici', 'node-http': '`node:http`', python: 'Python' };
+  const rows = report.loads
+    .filter(({ kind, samples }) => mainMeasure({ kind }) === 'cpu' && samples?.porthole)
+    .map(({ title, kind, samples }) => {
+      const ratio = (peer) => (samples[peer] ? digits(ratioOf({ kind }, samples.porthole, samples[peer]).median) : '');
+      return [title, ...Object.keys(peers).map(ratio)];
+    });
+  const measured = (kind) => {
+    const load = report.loads.find((each) => each.kind === kind);
+    return load.rows.find(({ name }) => name === 'porthole').plain[kind].median;
+  };
+  return `${markdown([['load', ...Object.values(peers)], ...rows])}
+
+Streaming 64 MiB took ${digits(measured('peak'))} MB of memory at its peak, and each of 1,000 open connections that had read
+300 KB ${digits(measured('open'))} KiB. (${report.cpu}, Node ${report.versions.node}, undici ${report.versions.undici}, Python
+${report.versions.python}, ${report.date.slice(0, 10)}.)`;
+}
+
+/** The README with the figures of a run. @param {string} text @param {object} report @returns {string} */
+export function withFigures(text, report) {
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) {
+    throw new Error(`README.md has no place for figures: ${BEGIN} … ${END}`);
+  }
+  return `${text.slice(0, begin + BEGIN.length)}\n${figures(report)}\n${text.slice(end)}`;
+}
+
+/** Writes both files beside this one, and the README's figures. @param {object} report */
 export async function publish(report) {
+  const readme = new URL('../../README.md', import.meta.url);
+  writeFileSync(readme, withFigures(readFileSync(readme, 'utf8'), report));
   writeFileSync(new URL('RESULTS.md', import.meta.url), page(report));
   writeFileSync(new URL('results.svg', import.meta.url), chart(report));
 }

@@ -53,7 +53,11 @@ const measuresOf = (load) => Object.entries(MEASURES[load.kind]);
 /** The measure of a load that counts. */
 export const mainMeasure = (load) => measuresOf(load)[0][0];
 
-/** How many times as much `base` took as `own`, round by round. */
+/** How many times as much `base` took as `own`, round by round. @returns {Summary} */
+export function ratioOf(load, own, base) {
+  return ratios(own, base, measuresOf(load)[0][1].of);
+}
+
 function ratios(own, base, of) {
   return summarize(own.map((sample, round) => of(base[round]) / of(sample)));
 }
