@@ -36,18 +36,26 @@ void porthole_conn_set_deadline(porthole_conn *conn, int32_t timeout_ms) {
   }
 }
 
+/** The time by which a deadline is looked at, for what is done now. @returns anything where there is no use for it */
+static uint32_t clock_of(const porthole_conn *conn) {
+  return conn->has_deadline && !conn->late ? porthole_host_now() : 0;
+}
+
 /** How much of a time there is for a call into the host until the deadline. @returns false when that has passed */
-static bool time_left(porthole_conn *conn, int32_t *timeout_ms) {
+static bool time_left_at(porthole_conn *conn, uint32_t now, int32_t *timeout_ms) {
   if (!conn->has_deadline) {
     return true;
   }
-  uint32_t now = conn->late ? 0 : porthole_host_now();
   conn->late = conn->late || !ahead(conn->deadline, now);
   uint32_t left = conn->late ? 0 : conn->deadline - now;
   if (*timeout_ms < 0 || left < (uint32_t)*timeout_ms) {
     *timeout_ms = (int32_t)left;
   }
   return !conn->late;
+}
+
+static bool time_left(porthole_conn *conn, int32_t *timeout_ms) {
+  return time_left_at(conn, clock_of(conn), timeout_ms);
 }
 
 /* ---- calls into the host ---- */
@@ -170,7 +178,7 @@ static bool readable(porthole_conn *conn) {
 }
 
 /** Gives bytes to the host, a whole head or a part of others. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
-static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length, bool head) {
+static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length, bool head, uint32_t now) {
   if (conn->handle <= 0) {
     return PORTHOLE_NOT_CONNECTED;
   }
@@ -178,7 +186,7 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
     length = INT32_MAX;
   }
   int32_t timeout_ms = conn->timeout_ms;
-  if (!time_left(conn, &timeout_ms)) {
+  if (!time_left_at(conn, now, &timeout_ms)) {
     return send_failed(conn, PORTHOLE_HOST_TIMED_OUT);
   }
   conn->in_host = true;
@@ -196,9 +204,9 @@ static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t lengt
 }
 
 /** porthole_host_recv, and what its answer means but for a count. @returns a count; 0 at the end; or an error, noted */
-static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length, int32_t timeout_ms) {
+static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length, int32_t timeout_ms, uint32_t now) {
   int32_t received = PORTHOLE_HOST_TIMED_OUT;
-  if (time_left(conn, &timeout_ms)) {
+  if (time_left_at(conn, now, &timeout_ms)) {
     conn->in_host = true;
     received = porthole_host_recv(conn->handle, conn->rx + offset, length, timeout_ms);
     conn->in_host = false;
@@ -221,7 +229,7 @@ static int32_t receive(porthole_conn *conn, int32_t timeout_ms) {
   if (result != 0) {
     return result;
   }
-  int32_t received = host_receive(conn, offset, length, timeout_ms);
+  int32_t received = host_receive(conn, offset, length, timeout_ms, clock_of(conn));
   if (received > 0) {
     conn->received += (uint32_t)received <= length ? (uint32_t)received : 0;
     return porthole_conn_filled(conn, (size_t)received);
@@ -252,7 +260,7 @@ static int32_t unsolicited(porthole_conn *conn) {
  *
  * @returns 0 or an error
  */
-static int32_t look_before_asking(porthole_conn *conn) {
+static int32_t look_before_asking(porthole_conn *conn, uint32_t now) {
   porthole_view *view = &conn->view;
   uint32_t offset;
   uint32_t length;
@@ -272,7 +280,7 @@ static int32_t look_before_asking(porthole_conn *conn) {
   if (room != 0) {
     return room;
   }
-  int32_t received = host_receive(conn, offset, length, 0);
+  int32_t received = host_receive(conn, offset, length, 0, now);
   if (received > 0) {
     return unsolicited(conn);
   }
@@ -291,8 +299,11 @@ static int32_t send_staged(porthole_conn *conn) {
   if (view->tx_sent < view->tx_length && conn->handle <= 0) {
     return PORTHOLE_NOT_CONNECTED;
   }
-  if (porthole__unasked(conn)) {
-    int32_t error = look_before_asking(conn);
+  bool looked = porthole__unasked(conn);
+  uint32_t now = 0;
+  if (looked) {
+    now = clock_of(conn);
+    int32_t error = look_before_asking(conn, now);
     if (error != 0) {
       return error;
     }
@@ -304,7 +315,9 @@ static int32_t send_staged(porthole_conn *conn) {
     if (porthole__unasked(conn) && !is_head) {
       end = head; /* what frames the body before */
     }
-    int32_t sent = host_send(conn, conn->tx + view->tx_sent, end - view->tx_sent, is_head);
+    now = looked ? now : clock_of(conn); /* looking took no time */
+    looked = false;
+    int32_t sent = host_send(conn, conn->tx + view->tx_sent, end - view->tx_sent, is_head, now);
     if (sent < 0) {
       return sent;
     }
@@ -455,7 +468,7 @@ static int32_t send_body(porthole_conn *conn, porthole_span data) {
     size_t length = data.length - done;
     error = take_piece(conn, &length);
     if (error == 0) {
-      error = host_send(conn, data.data + done, length, false);
+      error = host_send(conn, data.data + done, length, false, clock_of(conn));
     }
     if (error > 0) {
       account(conn, (porthole_span){data.data + done, (size_t)error});

@@ -17,8 +17,12 @@ import { embedderOf, jcoOf, makeTlsComponent, transpileWithTls } from './tls.mjs
 
 const MANY = 1000;
 const wanted = (runtime) => (runtime.startsWith('jco') ? 0.7 : 0.15); // ms
-/** How guests wait: what porthole is told, and bare.c. */
-const WAYS = { 'no time limit': ['-1', 'blocking'], 'a time limit': ['30000', 'polling'] };
+/** How guests wait: what porthole is told, its time limit and its deadline, and bare.c. */
+const WAYS = {
+  'no time limit': ['-1 -1', 'blocking'],
+  'a time limit': ['30000 -1', 'polling'],
+  'a deadline': ['30000 600000', 'polling'],
+};
 const times = Number(process.argv[2] ?? 5);
 
 const missing = await lacking();
@@ -79,8 +83,8 @@ try {
   const length = await lengthOfAnswer();
   for (const [runtime, start] of Object.entries(guests)) {
     const port = runtime.endsWith('TLS') ? server.tlsPort : server.port;
-    for (const [way, [timeout, how]] of Object.entries(WAYS)) {
-      const steps = [`client localhost:${port} ${timeout} -1 0`, ...(runtime.endsWith('TLS') ? ['secure'] : [])];
+    for (const [way, [limits, how]] of Object.entries(WAYS)) {
+      const steps = [`client localhost:${port} ${limits} 0`, ...(runtime.endsWith('TLS') ? ['secure'] : [])];
       const taken = [];
       const floor = [];
       for (let i = 0; i < times; i++) {
