@@ -53,6 +53,54 @@ void wasi_describe(void) { wasi_sockets_type(); }
 
 uint32_t porthole_host_now(void) { return (uint32_t)(wasi_now() / NS_PER_MS); }
 
+/* ---- connections that linger ---- */
+
+/**
+ * Can a stream be dropped at once? wasmtime from 48 on drops one only when all that was written is out, however long the peer
+ * doesn't take it; one that takes a write has nothing left, nor has one that failed.
+ */
+static bool is_out(wasi_handle output) {
+  result got; /* a result; behind eight bytes the room of 64 bits, or a stream-error */
+  wasi_output_room(output, got.at);
+  if (got.at[0] != 0 && got.at[8] == 0) {
+    wasi_error_drop(handle_at(&got, 12));
+  }
+  return got.at[0] != 0 || word_at(&got, 8) != 0 || word_at(&got, 12) != 0;
+}
+
+/** The same, but it waits for that. */
+static bool is_out_soon(wasi_handle output) {
+  if (is_out(output)) {
+    return true;
+  }
+  limit within = limit_of(WASI_END_WITHIN_MS);
+  wasi_handle room = wasi_output_subscribe(output);
+  wasi_wait_within(&within, room);
+  wasi_pollable_drop(room);
+  return is_out(output);
+}
+
+/** Leaves a connection that was closed its place, for what is still to go out; behind that the peer is told that it ends. */
+static void linger(connection *on) {
+  result got;
+  wasi_tcp_shutdown(on->socket, WASI_SHUTDOWN_SEND, got.at);
+  on->open = true;
+  on->generation = -on->generation; /* no handle has that */
+}
+
+/** Drops those that have lingered long enough. */
+static void drop_lingering(void) {
+  for (size_t i = 0; i < CONNECTIONS; i++) {
+    connection *on = &connections[i];
+    if (on->generation < 0 && is_out(on->output)) {
+      wasi_output_drop(on->output);
+      wasi_tcp_drop(on->socket);
+      on->open = false;
+      on->generation = -on->generation;
+    }
+  }
+}
+
 /* ---- connecting ---- */
 
 int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, uint32_t flags, int32_t timeout_ms) {
@@ -66,6 +114,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   if (timeout_ms == 0) {
     return wasi_fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "nobody is connected in no time");
   }
+  drop_lingering();
   connection *slot = find_free();
   if (slot == NULL) {
     return wasi_fail(&open_failure, PORTHOLE_HOST_BUSY, "too many connections are open");
@@ -443,13 +492,21 @@ void porthole_host_close(int32_t handle) {
   }
   done->open = false;
   drop_pollables(done); /* before their stream, streams before TLS and their socket */
+  bool out = true;
   if (done->input != 0) {
-    wasi_tls_end(place_of(done), done->output);
+    bool secure = wasi_tls_end(place_of(done), done->output); /* what is dropped then waits for nothing */
     wasi_input_drop(done->input);
-    wasi_output_drop(done->output);
+    out = secure || !done->behind || is_out_soon(done->output);
+    if (out) {
+      wasi_output_drop(done->output);
+    }
   }
   wasi_tls_close(place_of(done));
-  wasi_tcp_drop(done->socket);
+  if (out) {
+    wasi_tcp_drop(done->socket);
+  } else {
+    linger(done);
+  }
   wasi_drop_clock();
 }
 

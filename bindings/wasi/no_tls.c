@@ -31,9 +31,10 @@ void wasi_tls_flush(size_t place, wasi_handle output) {
   (void)output;
 }
 
-void wasi_tls_end(size_t place, wasi_handle output) {
+bool wasi_tls_end(size_t place, wasi_handle output) {
   (void)place;
   (void)output;
+  return false;
 }
 
 void wasi_tls_close(size_t place) { (void)place; }

@@ -41,7 +41,10 @@ static inline void *pointer_at(const result *from, size_t offset) {
   return (void *)(uintptr_t)word_at(from, offset); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-enum { NS_PER_MS = 1000000 };
+enum {
+  NS_PER_MS = 1000000,
+  WASI_END_WITHIN_MS = 100 /* how long a close waits for what was sent to go out */
+};
 
 /** A limit for one operation. It begins when something has to be waited for. */
 typedef struct limit {

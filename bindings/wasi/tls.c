@@ -20,7 +20,7 @@ TLS_IMPORT("[method]client-connection.close-output") void tls_connection_end(was
 TLS_IMPORT("[resource-drop]client-connection") void tls_connection_drop(wasi_handle connection);
 WASI_IMPORT("io/streams", "[method]output-stream.flush") void tls_output_flush(wasi_handle stream, uint8_t *result);
 
-enum { NAME_LONGEST = 255, END_WITHIN_MS = 100 };
+enum { NAME_LONGEST = 255 };
 
 /* Of each connection: nothing, a handshake with its pollable, or what came of it. */
 typedef struct session {
@@ -130,15 +130,16 @@ void wasi_tls_flush(size_t place, wasi_handle output) {
   }
 }
 
-void wasi_tls_end(size_t place, wasi_handle output) {
+bool wasi_tls_end(size_t place, wasi_handle output) {
   if (sessions[place].connection == 0) {
-    return;
+    return false;
   }
   tls_connection_end(sessions[place].connection);
-  limit within = limit_of(END_WITHIN_MS); /* what isn't out when the connection is dropped is lost */
+  limit within = limit_of(WASI_END_WITHIN_MS); /* what isn't out when the connection is dropped is lost */
   wasi_handle ended = wasi_output_subscribe(output);
   wasi_wait_within(&within, ended);
   wasi_pollable_drop(ended);
+  return true;
 }
 
 void wasi_tls_close(size_t place) {

@@ -36,8 +36,8 @@ wasi_handle wasi_tls_pollable(size_t place);
 /** Lets nothing stay behind: a stream may hold bytes back until it is flushed, as rustls does when its socket is full. */
 void wasi_tls_flush(size_t place, wasi_handle output);
 
-/** Tells the peer that nothing follows. The streams are still there. */
-void wasi_tls_end(size_t place, wasi_handle output);
+/** Tells the peer that nothing follows. The streams are still there. @returns is there TLS on this connection? */
+bool wasi_tls_end(size_t place, wasi_handle output);
 
 /** Forgets the connection, whatever there is of it. The streams are dropped before, the socket after. */
 void wasi_tls_close(size_t place);

@@ -60,6 +60,9 @@ void wasi_tcp_connected(wasi_handle socket, uint8_t *result);
 WASI_IMPORT("sockets/tcp", "[method]tcp-socket.local-address") void wasi_tcp_local(wasi_handle socket, uint8_t *result);
 WASI_IMPORT("sockets/tcp", "[method]tcp-socket.remote-address") void wasi_tcp_peer(wasi_handle socket, uint8_t *result);
 WASI_IMPORT("sockets/tcp", "[method]tcp-socket.subscribe") wasi_handle wasi_tcp_subscribe(wasi_handle socket);
+enum { WASI_SHUTDOWN_SEND = 1 };
+WASI_IMPORT("sockets/tcp", "[method]tcp-socket.shutdown")
+void wasi_tcp_shutdown(wasi_handle socket, int32_t what, uint8_t *result);
 WASI_IMPORT("sockets/tcp", "[resource-drop]tcp-socket") void wasi_tcp_drop(wasi_handle socket);
 
 #endif

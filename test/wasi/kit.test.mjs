@@ -12,8 +12,6 @@ const SOURCES = ['kit', 'given', 'open', 'bytes', 'memory', 'wait', 'tls', 'poli
 const LEAST = 45;
 /** What a runtime gets wrong by itself: jco's shim calls a socket readable that has nothing to be read yet. */
 const KNOWN = { jco: /wait in no time only looks|wait\.c:2[45]:/ };
-/** Of a connection with bytes that its peer doesn't take, under wasmtime 48, something never returns: it isn't known yet what. */
-const STOPS = { 'wasmtime CLI': 'wasmtime 48 stops where a peer takes nothing' };
 
 describe('the conformance kit on WASI', { skip }, () => {
   let shop;
@@ -26,7 +24,7 @@ describe('the conformance kit on WASI', { skip }, () => {
   after(() => shop?.remove());
 
   for (const runtime of RUNTIMES) {
-    test(`passes under ${runtime}`, { skip: STOPS[runtime] ?? false }, async () => {
+    test(`passes under ${runtime}`, async () => {
       const servers = await startServers({});
       try {
         const args = ['plain', 'silent', 'nobody'].map((name) => `${name}=${servers.endpoints[name]}`);
