@@ -44,7 +44,6 @@ typedef struct connection {
 #include "../table.h"
 
 static failure open_failure;
-static const char no_tls[] = "this host has no TLS";
 
 /* ---- errors ---- */
 
@@ -52,6 +51,10 @@ static int32_t fail(failure *where, int32_t error, const char *text) {
   *where = (failure){text, 0};
   return error;
 }
+
+static int32_t refuse_tls(failure *where) { return fail(where, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS"); }
+
+#include "../no_tls.h"
 
 /** Maps errno, and keeps it for porthole_host_last_error. */
 static int32_t fail_system(failure *where, int number) {
@@ -230,7 +233,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
     return fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
   }
   if ((flags & ~(uint32_t)(PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6)) != 0) {
-    return fail(&open_failure, PORTHOLE_HOST_UNSUPPORTED, no_tls);
+    return refuse_tls(&open_failure);
   }
   if (timeout_ms == 0) {
     return fail_system(&open_failure, ETIMEDOUT); /* nobody is connected in no time */
@@ -257,16 +260,6 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   }
   *slot = (connection){.socket = made, .generation = slot->generation + 1, .open = true};
   return handle_of(slot);
-}
-
-int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
-                                int32_t timeout_ms) {
-  (void)name;
-  (void)name_length;
-  (void)flags;
-  (void)timeout_ms;
-  connection *on = find_connection(handle);
-  return on == NULL ? PORTHOLE_HOST_BAD_HANDLE : fail(&on->failure, PORTHOLE_HOST_UNSUPPORTED, no_tls);
 }
 
 /* ---- bytes ---- */

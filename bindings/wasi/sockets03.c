@@ -59,6 +59,12 @@ typedef struct connection {
 
 static failure open_failure;
 
+static int32_t refuse_tls(failure *where) {
+  return wasi_fail(where, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+}
+
+#include "../no_tls.h"
+
 /** Draws the description of the imports out of the archive; nobody calls it, so that nothing of it stays. */
 void wasi_describe(void);
 void wasi_describe(void) { wasi_sockets_type(); }
@@ -99,7 +105,7 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
     return wasi_fail(&open_failure, PORTHOLE_HOST_OTHER, "this can't be a host and a port");
   }
   if ((flags & ~(uint32_t)(PORTHOLE_OPEN_IPV4 | PORTHOLE_OPEN_IPV6)) != 0) {
-    return wasi_fail(&open_failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
+    return refuse_tls(&open_failure);
   }
   if (timeout_ms == 0) {
     return wasi_fail(&open_failure, PORTHOLE_HOST_TIMED_OUT, "nobody is connected in no time");
@@ -122,17 +128,6 @@ int32_t porthole_host_open(const char *host, size_t host_length, uint32_t port, 
   slot->send_error = 0;
   slot->failure.length = 0;
   return handle_of(slot);
-}
-
-int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
-                                int32_t timeout_ms) {
-  (void)name;
-  (void)name_length;
-  (void)flags;
-  (void)timeout_ms;
-  connection *on = find_connection(handle);
-  return on == NULL ? PORTHOLE_HOST_BAD_HANDLE
-                    : wasi_fail(&on->failure, PORTHOLE_HOST_UNSUPPORTED, "this host has no TLS");
 }
 
 /* ---- bytes ---- */
