@@ -3,14 +3,14 @@
 // porthole-cli-tls.wasm: https by wasi:tls, under jco with the provider of porthole/wasi-tls.
 
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { makeCommand } from '../../bindings/cli/component.mjs';
-import { tool } from '../../bindings/wasi/tools.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { lacking, withServer, workshop } from '../wasi/guests.mjs';
+import { importsOf, TLS } from '../wasi/imports.mjs';
 import { jcoOf, transpileWithTls, withHttps } from '../wasi/tls.mjs';
 
 const KIB = 1024;
@@ -35,9 +35,7 @@ describe('porthole-cli-tls.wasm', { skip, concurrency: 2 }, () => {
   });
 
   test('imports wasi:tls beside what the other build does', async () => {
-    const { componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
-    const imports = [...(await componentWit(readFileSync(component))).matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name);
-    assert.deepEqual(imports.filter((name) => !/^wasi:(cli|clocks|filesystem|io|sockets)\/[\w-]+@0\.2\.12$/.test(name)), ['wasi:tls/types@0.2.0-draft']);
+    assert.deepEqual((await importsOf(component)).filter((name) => !/^wasi:(cli|clocks|filesystem|io|sockets)\/[\w-]+@0\.2\.12$/.test(name)), [TLS]);
   });
 
   test('says that it speaks https', async () => {

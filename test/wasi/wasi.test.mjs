@@ -9,18 +9,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { alone, tool } from '../../bindings/wasi/tools.mjs';
 import { buildLibrary, COMPILE, execute, LINK, lacking, makeComponent, makeGuest, root, RUNTIMES, runtimesOf, withServer, workshop } from './guests.mjs';
+import { importsOf, SOCKETS } from './imports.mjs';
 
 const skip = await lacking();
 const hello = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 const LIBC = ['-isystem', '/usr/include/wasm32-wasi'];
 const answer = (socket) => socket.on('data', () => socket.write(hello));
-
-/** What a component imports. */
-async function importsOf(component) {
-  const { componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
-  const text = await componentWit(readFileSync(component));
-  return [...text.matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name).sort();
-}
 
 describe('the library for WASI', { skip }, () => {
   let shop;
@@ -44,15 +38,7 @@ describe('the library for WASI', { skip }, () => {
       'wasi:cli/environment@0.2.12',
       'wasi:cli/stderr@0.2.12',
       'wasi:cli/stdout@0.2.12',
-      'wasi:clocks/monotonic-clock@0.2.12',
-      'wasi:io/error@0.2.12',
-      'wasi:io/poll@0.2.12',
-      'wasi:io/streams@0.2.12',
-      'wasi:sockets/instance-network@0.2.12',
-      'wasi:sockets/ip-name-lookup@0.2.12',
-      'wasi:sockets/network@0.2.12',
-      'wasi:sockets/tcp-create-socket@0.2.12',
-      'wasi:sockets/tcp@0.2.12',
+      ...SOCKETS,
     ]);
     assert.ok(statSync(component).size < 80 * 1024, `${statSync(component).size} bytes`);
   });
