@@ -3,7 +3,9 @@
 // Composes a component that imports porthole:http/client with porthole-client.wasm: one component, whose imports are those of
 // WASI that the two have, and whose exports are the guest's.
 //
-//   node bindings/component/compose.mjs GUEST.wasm COMPOSED.wasm
+//   node bindings/component/compose.mjs GUEST.wasm COMPOSED.wasm [CLIENT.wasm]
+//
+// CLIENT.wasm is dist/wasi/porthole-client.wasm where it isn't given; dist/wasi/porthole-client-tls.wasm has TLS.
 //
 // It writes what `wac plug GUEST.wasm --plug porthole-client.wasm` means: the two as they are, one within the other's reach. What is
 // imported from outside has to be described; that description is taken from a component of no use that npm's tools make.
@@ -11,7 +13,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, say } from '../setup.mjs';
-import { numberAt, sections, tool, wasiInterfaces, withPackages } from './tools.mjs';
+import { installTools, installWit, numberAt, sections, tool } from '../wasi/tools.mjs';
+import { wasiInterfaces, withPackages } from './tools.mjs';
 
 const CLIENT = 'porthole:http/client@0.1.0';
 
@@ -93,9 +96,9 @@ async function importing(names) {
   return component.subarray(0, last?.end ?? 8);
 }
 
-/** The interface of WASI 0.2 with the newest version that has this one. */
+/** The interface of WASI 0.2 with the newest version that has this one; of a draft there is one only. */
 function newest(name, file) {
-  const [, unversioned] = /^(wasi:[^@]+)@0\.2\.\d+$/.exec(name) ?? [];
+  const [, unversioned] = /^(wasi:[^@]+)@0\.2\.(?:\d+|0-draft)$/.exec(name) ?? [];
   const found = wasiInterfaces().find((known) => known.startsWith(`${unversioned}@`));
   if (found === undefined) throw new Error(`${file} imports ${name}, which is neither of WASI 0.2 nor ${CLIENT}`);
   return found;
@@ -130,10 +133,12 @@ async function compose(guestFile, clientFile) {
   return Buffer.concat(parts);
 }
 
-const [guestFile, composedFile] = process.argv.slice(2);
+const [guestFile, composedFile, clientFile = join(root, 'dist', 'wasi', 'porthole-client.wasm')] = process.argv.slice(2);
 try {
-  if (composedFile === undefined) throw new Error('node bindings/component/compose.mjs GUEST.wasm COMPOSED.wasm');
-  const composed = await compose(guestFile, join(root, 'dist', 'wasi', 'porthole-client.wasm'));
+  if (composedFile === undefined) throw new Error('node bindings/component/compose.mjs GUEST.wasm COMPOSED.wasm [CLIENT.wasm]');
+  await installTools();
+  await installWit();
+  const composed = await compose(guestFile, clientFile);
   writeFileSync(composedFile, composed);
   say(`${composed.length} bytes of ${composedFile}`);
 } catch (error) {

@@ -7,7 +7,10 @@
 // The WIT can name porthole:http and WASI 0.2.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { componentOf } from './tools.mjs';
+import { componentOf, installTools, installWit } from '../wasi/tools.mjs';
+import { withPackages } from './tools.mjs';
 
 const [core, wit, world, component] = process.argv.slice(2);
-writeFileSync(component, await componentOf(readFileSync(core), readFileSync(wit, 'utf8'), world));
+await installTools();
+await installWit();
+writeFileSync(component, await componentOf(readFileSync(core), withPackages(readFileSync(wit, 'utf8')), world));

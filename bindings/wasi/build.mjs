@@ -21,13 +21,13 @@ function library() {
   runQuietly('cmake', ['--install', join(root, 'build', 'wasi'), '--prefix', dist]);
 }
 
-/** porthole-client.wasm, the client as a component. */
-function clientComponent() {
+/** porthole-client.wasm and porthole-client-tls.wasm, the client as a component. */
+function clientComponents() {
   runQuietly(process.execPath, [join(root, 'bindings', 'component', 'build.mjs')]);
 }
 
 /** What dist/wasi/ and dist/command/ are made of: each puts its files there. */
-const ARTEFACTS = [library, makeModule, () => makeCommand('porthole-cli', dist), () => makeCommand('porthole-cli-tls', dist), clientComponent];
+const ARTEFACTS = [library, makeModule, () => makeCommand('porthole-cli', dist), () => makeCommand('porthole-cli-tls', dist), clientComponents];
 
 /** All files below a folder, with their sizes. */
 function filesOf(folder) {

@@ -70,17 +70,27 @@ export function tool(name) {
   return import(pathToFileURL(createRequire(join(toolsFolder, 'package.json')).resolve(name)).href);
 }
 
-/** Gets the WIT of all versions of WASI. @returns {Promise<string>} the folder, which has one for each version */
+/** What installWit gets: a folder for each version, and in it one for each package. */
+export const wasiWit = join(witFolder, 'package', 'lib', 'wit', 'builtin');
+/** The draft of wasi:tls, which is written for 0.2.12: its files. */
+export const tlsWit = ['world.wit', 'types.wit'].map((name) => join(wasiWit, 'wasi-tls-0.2.0-draft', name));
+
+/** A package's files as a part of another's. @param {string[]} files @returns {string} */
+export function nested(files) {
+  const text = files.map((file) => readFileSync(file, 'utf8')).join('');
+  // jco's text of the draft of wasi:tls has a question more than the draft, which wasmtime doesn't answer.
+  return `${text.replace(/^ *is-available: func\(\) -> bool;\n/m, '').replace(/^package ([^;]+);/m, 'package $1 {')}\n}\n`;
+}
+
+/** Gets the WIT of all versions of WASI. */
 export async function installWit() {
-  const folder = join(witFolder, 'package', 'lib', 'wit', 'builtin');
   await alone('wit', () => {
-    if (existsSync(folder)) return;
+    if (existsSync(wasiWit)) return;
     mkdirSync(witFolder, { recursive: true });
     const packed = join(witFolder, `bytecodealliance-jco-${JCO}.tgz`);
     runQuietly('npm', ['pack', `@bytecodealliance/jco@${JCO}`, '--silent', '--pack-destination', witFolder]);
     runQuietly('tar', ['-xzf', packed, '-C', witFolder, 'package/lib/wit/builtin']);
   });
-  return folder;
 }
 
 /**
@@ -91,13 +101,58 @@ export async function installWit() {
  * @returns {Promise<string>}
  */
 export async function witSource(file, version) {
-  const folder = await installWit();
-  const files = PACKAGES.map((name) => [join(folder, version, `wasi-${name}`, 'package.wit')]);
-  const draft = join(folder, 'wasi-tls-0.2.0-draft'); // it is written for 0.2.12
-  if (version === '0.2.12') files.push([join(draft, 'world.wit'), join(draft, 'types.wit')]);
-  const nested = files.filter(([first]) => existsSync(first)).map((paths) => {
-    const text = paths.map((path) => readFileSync(path, 'utf8')).join('');
-    return `${text.replace(/^package ([^;]+);/m, 'package $1 {')}\n}\n`;
-  });
-  return readFileSync(file, 'utf8') + nested.join('');
+  await installWit();
+  const packages = PACKAGES.map((name) => [join(wasiWit, version, `wasi-${name}`, 'package.wit')]);
+  if (version === '0.2.12') packages.push(tlsWit);
+  return readFileSync(file, 'utf8') + packages.filter(([first]) => existsSync(first)).map(nested).join('');
+}
+
+/* ---- modules and components ---- */
+
+/** Optimizes a core module for size. @param {string} file @param {string[]} [flags] @returns {Buffer} */
+export function shrink(file, flags = []) {
+  const wasmOpt = join(toolsFolder, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
+  const smaller = `${file}.opt`;
+  runQuietly(process.execPath, [wasmOpt, '-Oz', '--enable-bulk-memory', ...flags, file, '-o', smaller]);
+  return readFileSync(smaller);
+}
+
+/** A number of a module, in LEB128. @returns {[number, number]} the number, and where it ends */
+export function numberAt(bytes, at) {
+  let value = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[at++];
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return [value, at];
+  }
+}
+
+/** The sections of a module or component: their numbers, and where they, their contents and the next one begin. */
+export function sections(bytes) {
+  const found = [];
+  for (let at = 8; at < bytes.length; ) {
+    const [length, start] = numberAt(bytes, at + 1);
+    found.push({ id: bytes[at], at, start, end: start + length });
+    at = start + length;
+  }
+  return found;
+}
+
+/** Leaves out what debuggers call the parts of a component. */
+function withoutNames(component) {
+  const named = ({ id, start }) => id === 0 && component.toString('latin1', start + 1, start + 1 + component[start]) === 'component-name';
+  return Buffer.concat([component.subarray(0, 8), ...sections(component).filter((section) => !named(section)).map(({ at, end }) => component.subarray(at, end))]);
+}
+
+/**
+ * Makes a component of a core module.
+ *
+ * @param {Uint8Array} binary
+ * @param {string} witSource the text of a package with all that it refers to
+ * @param {string} world     one of its worlds
+ * @returns {Promise<Buffer>}
+ */
+export async function componentOf(binary, witSource, world) {
+  const { componentEmbed, componentNew } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
+  return withoutNames(Buffer.from(await componentNew(await componentEmbed({ binary, world, witSource }), [])));
 }

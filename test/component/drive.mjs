@@ -5,8 +5,10 @@
 // The input is { steps: [{ on, call, arguments, as } …] }: `on` is the name of a resource, a connection's or, where it begins
 // with "r", a response's; `as` names the resource that comes of it. "new", "drop" and "memory" are calls too, and what isn't there
 // answers "missing"; { repeat, steps } is many, { again: step } makes a call until it doesn't have to wait. Bytes are
-// { bytes: ISO-8859-1 }, 64-bit numbers { u64 }, flags { flags }. The output are the results: errors are { error: record }.
+// { bytes: ISO-8859-1 }, 64-bit numbers { u64 }, flags { flags }. The output are the results: errors are { error: record }. `tls` beside
+// the steps are options of porthole/wasi-tls.
 
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
@@ -20,7 +22,8 @@ WebAssembly.instantiate = async (...args) => {
   return made;
 };
 
-const { client } = await import(pathToFileURL(join(process.argv[2], 'client.js')));
+const file = join(process.argv[2], 'client.js');
+const { client } = await import(pathToFileURL(file));
 const resources = new Map();
 const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
 const kebab = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -80,4 +83,9 @@ function perform({ on, call, arguments: given, as, repeat, steps, again }) {
   }
 }
 
-console.log(JSON.stringify(JSON.parse(await text(process.stdin)).steps.map(perform)));
+const { steps: all, tls } = JSON.parse(await text(process.stdin));
+if (tls !== undefined) {
+  const { configure } = await import(pathToFileURL(createRequire(file).resolve('porthole/wasi-tls')));
+  configure(tls);
+}
+console.log(JSON.stringify(all.map(perform)));

@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { root } from '../../bindings/setup.mjs';
-import { component, lacking, python, run, serve, transpiled } from './setup.mjs';
+import { tool } from '../../bindings/wasi/tools.mjs';
+import { exportsOf, importsOf } from '../wasi/imports.mjs';
+import { component, lacking, python, run, serve, tlsComponent, transpiled } from './setup.mjs';
 
 const skip = lacking();
 const folder = join(root, 'build', 'component');
@@ -49,12 +51,6 @@ function answerMore(socket, text) {
   return true;
 }
 
-const imports = async (file) => {
-  const { tool } = await import('../../bindings/component/tools.mjs');
-  const { componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
-  return [...(await componentWit(readFileSync(file))).matchAll(/^ {2}import (\S+);/gm)].map(([, name]) => name).sort();
-};
-
 describe('guests composed with porthole-client.wasm', { skip }, () => {
   before(async () => {
     const { code, stderr } = await run('bash', ['-e'], blocks('sh').join(''));
@@ -66,9 +62,10 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
   });
 
   test('a guest without imports of its own, composed, imports what the client does', async () => {
-    const composed = await imports(join(folder, 'composed-c.wasm'));
-    assert.deepEqual(composed, await imports(component));
-    assert.deepEqual(composed, await imports(join(folder, 'composed-js.wasm')));
+    const composed = await importsOf(join(folder, 'composed-c.wasm'));
+    assert.deepEqual(composed, await importsOf(component));
+    assert.deepEqual(composed, await importsOf(join(folder, 'composed-js.wasm')));
+    assert.deepEqual(await importsOf(join(folder, 'composed-tls.wasm')), await importsOf(tlsComponent));
   });
 
   const pages = {
@@ -126,7 +123,7 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
 
     /** Composes a component of no use with this world. */
     async function composeOf(world) {
-      const { tool, withPackages } = await import('../../bindings/component/tools.mjs');
+      const { withPackages } = await import('../../bindings/component/tools.mjs');
       const { componentEmbed, componentNew } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
       const witSource = withPackages(`package porthole:other; interface types { type t = u32; f: func() -> t; } world other { ${world} }\n`);
       const guest = join(other, 'guest.wasm');
@@ -140,13 +137,9 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
         export f: func(a: string) -> list<u8>; export wasi:cli/run@0.2.12; export g: func(); export types;
       `);
       assert.equal(code, 0, stdout);
-      const { tool } = await import('../../bindings/component/tools.mjs');
-      const { componentWit } = await tool('@bytecodealliance/jco-transpile/wasm-tools');
-      const wit = await componentWit(readFileSync(composed));
-      const exported = [...wit.matchAll(/^ {2}export (\S+?);?(?:: func.*)?$/gm)].map(([, name]) => name);
-      assert.deepEqual(exported.sort(), ['f', 'g', 'porthole:other/types', 'wasi:cli/run@0.2.12']);
-      const imported = await imports(composed);
-      const wanted = [...(await imports(component)), 'wasi:cli/stdout@0.2.12', 'wasi:filesystem/preopens@0.2.12', 'wasi:filesystem/types@0.2.12'];
+      assert.deepEqual(await exportsOf(composed), ['f', 'g', 'porthole:other/types', 'wasi:cli/run@0.2.12']);
+      const imported = await importsOf(composed);
+      const wanted = [...(await importsOf(component)), 'wasi:cli/stdout@0.2.12', 'wasi:filesystem/preopens@0.2.12', 'wasi:filesystem/types@0.2.12'];
       assert.deepEqual(imported.filter((name) => wanted.includes(name)), wanted.sort());
       const program = 'import sys; from wasmtime import Engine, component; component.Component.from_file(Engine(), sys.argv[1])';
       const loaded = await run(python, ['-c', program, composed]);
@@ -174,7 +167,7 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
       assert.match((await run(process.execPath, [compose, core, composed])).stdout, /guest\.core\.wasm is no component$/m);
     });
     test('it says how it is called', async () => {
-      assert.match((await run(process.execPath, [compose])).stdout, /compose\.mjs GUEST\.wasm COMPOSED\.wasm/);
+      assert.match((await run(process.execPath, [compose])).stdout, /compose\.mjs GUEST\.wasm COMPOSED\.wasm \[CLIENT\.wasm\]/);
     });
   });
 });

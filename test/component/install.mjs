@@ -5,8 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { has, root } from '../../bindings/setup.mjs';
+import { has, isInstalled, root } from '../../bindings/setup.mjs';
 
+const here = join(root, 'test', 'component');
 const venv = join(root, '.cache', 'venv-component');
 const python = join(venv, 'bin', 'python');
 const commands = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build', python3: 'python3' };
@@ -18,8 +19,9 @@ function lacking() {
   if (!runs('python3', '-c', 'import ensurepip')) missing.push('python3-venv');
   if (missing.length > 0) return `apt-get install ${missing.join(' ')}`;
   if (!existsSync(python) && !runs('python3', '-m', 'venv', venv)) return 'no Python environment can be made';
-  const pip = ['-m', 'pip', 'install', '-q', '-r', join(root, 'test', 'component', 'requirements.txt')];
+  const pip = ['-m', 'pip', 'install', '-q', '-r', join(here, 'requirements.txt')];
   if (!runs(python, '-c', 'import wasmtime, componentize_py') && !runs(python, ...pip)) return 'the packages for Python can\'t be installed';
+  if (!isInstalled(here) && !runs('npm', 'ci', '--prefix', here, '--no-audit', '--no-fund')) return "the packages of test/component/package-lock.json can't be installed";
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'bindings', 'component', 'build.mjs')], { encoding: 'utf8' });
   return status === 0 ? undefined : `porthole-client.wasm can't be built: ${stdout}${stderr}`;
 }

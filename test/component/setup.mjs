@@ -9,11 +9,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { root } from '../../bindings/setup.mjs';
+import { tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
 
 const here = join(root, 'test', 'component');
 
-/** The component that is tested. */
+/** The components that are tested. */
 export const component = join(root, 'dist', 'wasi', 'porthole-client.wasm');
+export const tlsComponent = join(root, 'dist', 'wasi', 'porthole-client-tls.wasm');
 
 /** Python with the packages of requirements.txt. */
 export const python = join(root, '.cache', 'venv-component', 'bin', 'python');
@@ -38,19 +40,24 @@ export async function run(file, args, input = '') {
   return running.then((ended) => ({ code: 0, ...ended }), (error) => error);
 }
 
-/** Transpiles a component by jco. @returns {Promise<string>} the folder with NAME.js */
-export async function transpiled(component, name) {
-  const { tool } = await import('../../bindings/component/tools.mjs');
-  const { transpile } = await tool('@bytecodealliance/jco-transpile');
+/** Makes a folder that is gone when the process is. @returns {string} */
+export function scratch() {
   const folder = mkdtempSync(join(tmpdir(), 'porthole-component-'));
   process.on('exit', () => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** Transpiles a component by jco. @returns {Promise<string>} the folder with NAME.js */
+export async function transpiled(component, name) {
+  const { transpile } = await tool('@bytecodealliance/jco-transpile');
+  const folder = scratch();
   const { files } = await transpile(component, { name, outDir: folder });
   for (const file in files) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, files[file]);
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  symlinkSync(join(here, 'node_modules'), join(folder, 'node_modules'));
+  symlinkSync(join(toolsFolder, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
 

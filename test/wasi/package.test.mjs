@@ -26,6 +26,7 @@ const FILES = [
   'dist/wasi/include/porthole/status.def',
   'dist/wasi/include/porthole/wasi.h',
   'dist/wasi/lib/cmake/porthole/porthole-config.cmake',
+  'dist/wasi/lib/libporthole-wasi-tls.a',
   'dist/wasi/lib/libporthole-wasi.a',
   'dist/wasi/lib/libporthole-wasi03.a',
   'dist/wasi/lib/libporthole.a',
@@ -34,6 +35,8 @@ const FILES = [
   'dist/wasi/lib/pkgconfig/porthole.pc',
   'dist/wasi/porthole-cli-tls.wasm',
   'dist/wasi/porthole-cli.wasm',
+  'dist/wasi/porthole-client-tls.wasm',
+  'dist/wasi/porthole-client.wasm',
   'dist/wasi/share/porthole/wit/world.wit',
   'dist/wasi/share/porthole/wit/world03.wit',
 ];

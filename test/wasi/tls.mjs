@@ -28,11 +28,10 @@ export function installPackage(folder) {
 }
 
 /** Makes modules of JavaScript of a component, beside the package that has their TLS. @returns {Promise<string>} their folder */
-export async function transpileWithTls(component) {
+export async function transpileWithTls(component, name = 'command', folder = `${component}.jco`) {
   const { transpile } = await tool('@bytecodealliance/jco-transpile');
-  const folder = `${component}.jco`;
   const map = { 'wasi:tls/types@0.2.0-draft': 'porthole/wasi-tls' };
-  const { files } = await transpile(component, { name: 'command', outDir: folder, map });
+  const { files } = await transpile(component, { name, outDir: folder, map });
   for (const file in files) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, files[file]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// `npm run test:wasmtime`: tests of this folder, and of the command, under wasmtime, its command and the embedder of demo/hosts/wasmtime.
+// `npm run test:wasmtime`: tests of this folder, of the command and of the component with TLS, under wasmtime, its command and the
+// embedder of demo/hosts/wasmtime.
 // Both are built of crates.io's where they are missing, in a quarter of an hour, below build/cargo, and kept there.
 //
 //   npm run test:wasmtime                               everything
@@ -22,8 +23,8 @@ try {
   const built = (name) => join(target, 'debug', name);
   const env = { ...process.env, PORTHOLE_WASMTIME: built('wasmtime'), PORTHOLE_EMBEDDER: built('porthole-wasmtime') };
   const all = readdirSync(here).filter((file) => file.endsWith('.test.mjs'));
-  const command = ['cli.test.mjs', 'wasi.test.mjs'].map((file) => join(root, 'test', 'cli', file));
-  const chosen = process.argv.length > 2 ? process.argv.slice(2) : [...all.map((file) => join(here, file)), ...command];
+  const others = ['cli/cli.test.mjs', 'cli/wasi.test.mjs', 'component/tls.test.mjs'].map((file) => join(root, 'test', file));
+  const chosen = process.argv.length > 2 ? process.argv.slice(2) : [...all.map((file) => join(here, file)), ...others];
   run(process.execPath, ['--test', '--test-concurrency=2', '--test-reporter=spec', '--test-timeout=900000', ...chosen], { env });
 } catch (error) {
   say(error.message);

@@ -31,6 +31,7 @@ typedef struct result {
 
 IMPORT("[constructor]connection")
 int32_t make(const char *host, size_t length, int32_t has_port, int32_t port);
+IMPORT("[method]connection.use-tls") void use_tls(int32_t connection);
 IMPORT("[method]connection.request")
 void request(int32_t connection, const char *method, size_t method_length, const char *url, size_t url_length,
              int32_t has_body, const void *body, size_t body_length, const void *headers, size_t count, result *to);
@@ -100,10 +101,28 @@ static void append_response(int32_t response, result *got) {
   drop_response(response);
 }
 
+/** Cuts "https://" off. @returns was it there? */
+static int32_t is_secure(const char **host, size_t *length) {
+  static const char scheme[] = "https://";
+  enum { SCHEME = sizeof scheme - 1 };
+  for (size_t i = 0; i < SCHEME; i++) {
+    if (i == *length || (*host)[i] != scheme[i]) {
+      return 0;
+    }
+  }
+  *host += SCHEME;
+  *length -= SCHEME;
+  return 1;
+}
+
 const void *get(const char *host, size_t host_length, const char *path, size_t path_length) {
   result got;
   answer.is = (text){answer_text, 0};
+  int32_t secure = is_secure(&host, &host_length);
   int32_t connection = make(host, host_length, 0, 0);
+  if (secure) {
+    use_tls(connection);
+  }
   request(connection, "GET", 3, path, path_length, 0, NULL, 0, NULL, 0, &got);
   if (!got.failed) {
     getresponse(connection, &got);
