@@ -8,7 +8,7 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, runQuietly, say } from '../setup.mjs';
-import { componentOf, installTools, installWit, shrink } from '../wasi/tools.mjs';
+import { componentOf, installCompilers, installTools, installWit, shrink } from '../wasi/tools.mjs';
 import { withPackages } from './tools.mjs';
 
 const here = join(root, 'bindings', 'component');
@@ -43,9 +43,15 @@ async function build(world) {
   say(`${statSync(component).size} bytes of dist/wasi/porthole-${world}.wasm are up to date`);
 }
 
-await installTools();
-await installWit();
-runQuietly('cmake', ['--preset', 'wasi-plain', '-B', folder]);
-runQuietly('cmake', ['--build', folder, '--target', 'porthole_client', 'porthole_client_tls']);
-await build('client');
-await build('client-tls');
+try {
+  installCompilers();
+  await installTools();
+  await installWit();
+  runQuietly('cmake', ['--preset', 'wasi-plain', '-B', folder]);
+  runQuietly('cmake', ['--build', folder, '--target', 'porthole_client', 'porthole_client_tls']);
+  await build('client');
+  await build('client-tls');
+} catch (error) {
+  say(error.message);
+  process.exitCode = 1;
+}

@@ -10,7 +10,7 @@
 // It writes what `wac plug GUEST.wasm --plug porthole-client.wasm` means: the two as they are, one within the other's reach. What is
 // imported from outside has to be described; that description is taken from a component of no use that npm's tools make.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, say } from '../setup.mjs';
 import { installTools, installWit, numberAt, sections, tool } from '../wasi/tools.mjs';
@@ -136,6 +136,7 @@ async function compose(guestFile, clientFile) {
 const [guestFile, composedFile, clientFile = join(root, 'dist', 'wasi', 'porthole-client.wasm')] = process.argv.slice(2);
 try {
   if (composedFile === undefined) throw new Error('node bindings/component/compose.mjs GUEST.wasm COMPOSED.wasm [CLIENT.wasm]');
+  if (!existsSync(clientFile)) throw new Error(`there is no ${clientFile}: node bindings/component/build.mjs makes the clients`);
   await installTools();
   await installWit();
   const composed = await compose(guestFile, clientFile);

@@ -8,10 +8,9 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCommand } from '../cli/component.mjs';
 import { makeModule } from '../cli/module.mjs';
-import { aptInstall, has, root, runQuietly, say } from '../setup.mjs';
-import { alone } from './tools.mjs';
+import { root, runQuietly, say } from '../setup.mjs';
+import { alone, installCompilers } from './tools.mjs';
 
-const PACKAGES = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };
 const dist = join(root, 'dist', 'wasi');
 
 /** The libraries for C with their headers, what finds them, and the WIT. */
@@ -38,8 +37,7 @@ function filesOf(folder) {
 }
 
 try {
-  const missing = Object.keys(PACKAGES).filter((command) => !has(command)).map((command) => PACKAGES[command]);
-  if (!aptInstall(missing)) throw new Error(`dist/wasi needs apt-get install ${missing.join(' ')}`);
+  installCompilers();
   await alone('wasi', async () => {
     if (process.argv.includes('--clean')) rmSync(dist, { recursive: true, force: true });
     for (const make of ARTEFACTS) await make();

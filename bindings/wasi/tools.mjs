@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { isInstalled, root, runQuietly, say } from '../setup.mjs';
+import { aptInstall, has, isInstalled, root, runQuietly, say } from '../setup.mjs';
 
 /** Where the tools are described and installed: outside of bindings/, which is source of the package. */
 export const toolsFolder = join(root, 'test', 'wasi');
@@ -54,6 +54,15 @@ export async function alone(name, work) {
   } finally {
     rmSync(lock);
   }
+}
+
+/** What modules are made by: commands, and Debian's packages of them. */
+export const COMPILERS = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };
+
+/** Installs those, as far as that is possible. @throws {Error} that names what is missing */
+export function installCompilers() {
+  const missing = Object.keys(COMPILERS).filter((command) => !has(command)).map((command) => COMPILERS[command]);
+  if (!aptInstall(missing)) throw new Error(`it needs apt-get install ${missing.join(' ')}`);
 }
 
 /** Installs the tools, when they are not there or others are wanted. */

@@ -3,14 +3,16 @@
 // Guests composed with porthole-client.wasm by the commands of bindings/component/README.md, under PyPI's wasmtime and under jco.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { root } from '../../bindings/setup.mjs';
 import { tool } from '../../bindings/wasi/tools.mjs';
 import { exportsOf, importsOf } from '../wasi/imports.mjs';
-import { component, lacking, python, run, serve, tlsComponent, transpiled } from './setup.mjs';
+import { installPackage } from '../wasi/tls.mjs';
+import { component, lacking, python, run, scratch, serve, tlsComponent, transpiled } from './setup.mjs';
 
 const skip = lacking();
 const folder = join(root, 'build', 'component');
@@ -116,10 +118,29 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
     assert.deepEqual([...new Set(JSON.parse(stdout).map(String))], ['ok,200 Fine\nhello']);
   });
 
+  test('the program in the README runs a guest by jco', async (t) => {
+    const { port } = await serve(t, (socket) => socket.end(pages['/whole'][2]));
+    const place = scratch();
+    installPackage(place);
+    copyFileSync(join(folder, 'composed-c.wasm'), join(place, 'composed-c.wasm'));
+    writeFileSync(join(place, 'main.mjs'), blocks('js')[0].replace(':8000', `:${port}`));
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['main.mjs'], { cwd: place });
+    assert.deepEqual([stdout, stderr], ['200 Fine\nhello\n', '']);
+  });
+
+  test('embed.mjs says how it is called, and what of a guest is wrong', async () => {
+    const embed = join(root, 'bindings', 'component', 'embed.mjs');
+    assert.match((await run(process.execPath, [embed])).stdout, /embed\.mjs GUEST\.core\.wasm GUEST\.wit WORLD GUEST\.wasm$/m);
+    const core = join(folder, 'guest.core.wasm');
+    const wit = join(root, 'test', 'component', 'guests', 'guest.wit');
+    const { code, stdout } = await run(process.execPath, [embed, core, wit, 'other', join(folder, 'other.wasm')]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^porthole: .*\bother\b/m);
+  });
+
   describe('compose.mjs', () => {
-    const other = mkdtempSync(join(tmpdir(), 'porthole-compose-'));
+    const other = scratch();
     const composed = join(other, 'composed.wasm');
-    after(() => rmSync(other, { recursive: true }));
 
     /** Composes a component of no use with this world. */
     async function composeOf(world) {
@@ -165,6 +186,10 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
     test('it names a file that is no component', async () => {
       const core = join(folder, 'guest.core.wasm');
       assert.match((await run(process.execPath, [compose, core, composed])).stdout, /guest\.core\.wasm is no component$/m);
+    });
+    test('it says what makes the client, where there is none', async () => {
+      const none = join(other, 'none.wasm');
+      assert.match((await run(process.execPath, [compose, join(folder, 'guest-c.wasm'), composed, none])).stdout, /none\.wasm: node bindings\/component\/build\.mjs/);
     });
     test('it says how it is called', async () => {
       assert.match((await run(process.execPath, [compose])).stdout, /compose\.mjs GUEST\.wasm COMPOSED\.wasm \[CLIENT\.wasm\]/);

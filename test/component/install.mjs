@@ -6,11 +6,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { has, isInstalled, root } from '../../bindings/setup.mjs';
+import { COMPILERS } from '../../bindings/wasi/tools.mjs';
 
 const here = join(root, 'test', 'component');
 const venv = join(root, '.cache', 'venv-component');
 const python = join(venv, 'bin', 'python');
-const commands = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build', python3: 'python3' };
+const commands = { ...COMPILERS, python3: 'python3' };
 const runs = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 
 /** @returns {string | undefined} what can't be had */

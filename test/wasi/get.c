@@ -60,6 +60,8 @@ int32_t command(const argument *list, uint32_t count) {
   static char host[300];
   static char path[1000];
   if (count < 2) {
+    static const char usage[] = "get HOST PATH [COUNT [TIMEOUT_MS]]\n";
+    command_put(TO_ERRORS, usage, sizeof usage - 1);
     return 1;
   }
   enum { SCHEME = 8 };
@@ -84,6 +86,7 @@ int32_t command(const argument *list, uint32_t count) {
       length++;
     }
     command_put(TO_ERRORS, text, length);
+    command_put(TO_ERRORS, "\n", 1);
   }
   porthole_client_close(http);
   return result < 0;

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { alone, installTools, tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
+import { alone, COMPILERS, installTools, tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const execute = promisify(execFile);
@@ -26,11 +26,10 @@ const versionFor = (runtime) => (runtime.endsWith('0.3') ? '0.3' : '0.2');
 
 /** Does a command end well? */
 const succeeds = (command, ...args) => spawnSync(command, args, { timeout: 240000 }).status === 0;
-const PACKAGES = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };
 
 /** Installs what isn't Debian's. @returns {Promise<string | false>} what can't be had */
 export async function lacking() {
-  const missing = Object.keys(PACKAGES).filter((command) => !succeeds(command, '--version')).map((command) => PACKAGES[command]);
+  const missing = Object.keys(COMPILERS).filter((command) => !succeeds(command, '--version')).map((command) => COMPILERS[command]);
   if (!succeeds('python3', '-c', 'import ensurepip')) missing.push('python3-venv');
   if (missing.length > 0) return `apt-get install ${missing.join(' ')}`;
   try {
