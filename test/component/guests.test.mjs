@@ -10,8 +10,9 @@ import { before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { root } from '../../bindings/setup.mjs';
 import { tool } from '../../bindings/wasi/tools.mjs';
+import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { exportsOf, importsOf } from '../wasi/imports.mjs';
-import { installPackage } from '../wasi/tls.mjs';
+import { installPackage, transpileWithTls, withHttps } from '../wasi/tls.mjs';
 import { component, lacking, python, run, scratch, serve, tlsComponent, transpiled } from './setup.mjs';
 
 const skip = lacking();
@@ -116,6 +117,24 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
     const { code, stdout, stderr } = await run(command, [...args, String(1 << 20)], JSON.stringify(calls));
     assert.equal(code, 0, stderr);
     assert.deepEqual([...new Set(JSON.parse(stdout).map(String))], ['ok,200 Fine\nhello']);
+  });
+
+  test('a guest in py gets over TLS where it is composed with the client that has it', { skip: noOpenssl }, async () => {
+    const composed = join(scratch(), 'composed.wasm');
+    const made = await run(process.execPath, [compose, join(folder, 'guest-py.wasm'), composed, tlsComponent]);
+    assert.equal(made.code, 0, made.stdout);
+    const place = await transpileWithTls(composed, 'guest', scratch());
+    const tls = JSON.stringify({ ca: readFileSync(certificates().ca, 'utf8') });
+    const ask = (port) => run(process.execPath, [...flags, join(root, 'test', 'component', 'get.mjs'), place, tls], JSON.stringify(['/', '/urlopen'].map((path) => [`https://localhost:${port}`, path])));
+    await withHttps('good', async (port) => {
+      const { stdout, stderr } = await ask(port);
+      assert.deepEqual(JSON.parse(stdout || '[]'), [['ok', '200 OK\nhello'], ['ok', '200 OK None\nhello']], stderr);
+    });
+    await withHttps('wrongName', async (port) => {
+      const [[, words], [, ofUrllib]] = JSON.parse((await ask(port)).stdout);
+      assert.match(words, /^OSError: the peer's certificate could not be verified: .*other\.example/);
+      assert.match(ofUrllib, /^URLError: .*the peer's certificate could not be verified: .*other\.example/);
+    });
   });
 
   test('the program in the README runs a guest by jco', async (t) => {

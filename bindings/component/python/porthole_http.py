@@ -5,18 +5,19 @@ Python there has no sockets. `HTTPConnection` and `HTTPResponse` are those of ht
 is porthole's. `install()` puts them in http.client's place, for what uses that: urllib.request, for one.
 
 What differs: several values of putheader() become one line, with commas; `sock` is always None; `chunked` and `length` of a response tell
-nothing, as the body is framed and checked by porthole. There is no HTTPSConnection.
+nothing, as the body is framed and checked by porthole; HTTPSConnection has no context.
 """
 
 import encodings.idna  # for set_tunnel, while modules can still be found: in the component there are only those imported before
 import http.client
 import io
 import socket
+import urllib.request
 
 from componentize_py_types import Err
 from wit_world.imports import client
 
-__all__ = ["HTTPConnection", "HTTPResponse", "install"]
+__all__ = ["HTTPConnection", "HTTPResponse", "HTTPSConnection", "install"]
 
 _CLASSES = {
     client.ErrorKind.NOT_CONNECTED: http.client.NotConnected,
@@ -128,6 +129,7 @@ class HTTPConnection(http.client.HTTPConnection):
 
     _client = None
     _method = None
+    _secure = False
 
     def _made(self):
         if self._client is None:
@@ -135,6 +137,8 @@ class HTTPConnection(http.client.HTTPConnection):
             timeout = socket.getdefaulttimeout() if self.timeout is socket._GLOBAL_DEFAULT_TIMEOUT else self.timeout
             if timeout is not None:
                 made.set_timeout(max(1, round(timeout * 1000)))
+            if self._secure:
+                made.use_tls()
             if self._tunnel_host:
                 headers = [(name, _bytes(value)) for name, value in self._tunnel_headers.items()]
                 _call(made.set_tunnel, self._tunnel_host, self._tunnel_port, headers)
@@ -183,6 +187,18 @@ class HTTPConnection(http.client.HTTPConnection):
         return HTTPResponse(_call(self._made().getresponse), self._method)
 
 
+class HTTPSConnection(HTTPConnection):
+    """The same over TLS, where the component has it. Whom to trust the runtime knows."""
+
+    default_port = http.client.HTTPS_PORT
+    _secure = True
+
+    def __init__(self, host, port=None, *, context=None, **rest):
+        if context is not None:
+            raise ValueError("whom to trust the runtime knows: there can be no context")
+        super().__init__(host, port, **rest)
+
+
 def _bytes(value):
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
@@ -200,7 +216,18 @@ def _pieces(data, size):
         yield from map(bytes, data)
 
 
+class _HTTPSHandler(urllib.request.AbstractHTTPHandler):
+    """What urllib.request hasn't where there is no ssl, and looks for where http.client has HTTPSConnection."""
+
+    https_request = urllib.request.AbstractHTTPHandler.do_request_
+
+    def https_open(self, request):
+        return self.do_open(HTTPSConnection, request)
+
+
 def install():
     """Lets http.client have these classes."""
     http.client.HTTPConnection = HTTPConnection
     http.client.HTTPResponse = HTTPResponse
+    http.client.HTTPSConnection = HTTPSConnection
+    urllib.request.HTTPSHandler = _HTTPSHandler

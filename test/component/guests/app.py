@@ -4,14 +4,15 @@ from urllib.request import urlopen
 
 import porthole_http
 from componentize_py_types import Err
-from porthole_http import HTTPConnection
+from porthole_http import HTTPConnection, HTTPSConnection
 from wit_world import WitWorld as World
 
 porthole_http.install()
 
 
 def by_urlopen(host, path):
-    with urlopen(f"http://{host}{path}", timeout=60) as response:
+    url = host + path if host.startswith("https://") else f"http://{host}{path}"
+    with urlopen(url, timeout=60) as response:
         return f"{response.status} {response.reason} {response.headers['A']}\n{response.read().decode()}"
 
 
@@ -39,7 +40,8 @@ def tunnel(host, path):
 
 
 def page(host, path):
-    connection = HTTPConnection(host, timeout=60)
+    secure = host.startswith("https://")
+    connection = HTTPSConnection(host[8:], timeout=60) if secure else HTTPConnection(host, timeout=60)
     connection.request("GET", path, headers={"Accept": "text/plain"})
     response = connection.getresponse()
     return f"{response.status} {response.reason}\n{response.read().decode()}"
