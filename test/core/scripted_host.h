@@ -33,14 +33,15 @@ typedef struct scripted_host {
   bool ready; /* what the peer sends is there before it is waited for; else a receive that doesn't wait gets nothing */
   bool never_waits;   /* a receive that waits is a failure of the test */
   int32_t timeout_ms; /* of the last call with one */
-  uint32_t flags;     /* of the last open */
-  uint32_t now;       /* the clock, in milliseconds … */
-  uint32_t takes;     /* … and how long each receive that waits takes, and each wait */
-  bool idle;          /* nothing is ready, however long it is waited for */
-  bool cannot_wait;   /* as such a host: a wait takes no time */
-  const char *words;  /* for what failed */
-  unsigned fail_at;   /* the call that fails, counted from 1; 0: none … */
-  int32_t failure;    /* … and its answer */
+  unsigned clock_reads;
+  uint32_t flags;    /* of the last open */
+  uint32_t now;      /* the clock, in milliseconds … */
+  uint32_t takes;    /* … and how long each receive that waits takes, and each wait */
+  bool idle;         /* nothing is ready, however long it is waited for */
+  bool cannot_wait;  /* as such a host: a wait takes no time */
+  const char *words; /* for what failed */
+  unsigned fail_at;  /* the call that fails, counted from 1; 0: none … */
+  int32_t failure;   /* … and its answer */
   char sent[8192];
   size_t sent_length;
   const int32_t *handshake; /* what start_tls answers, one after the other: 0 last */
@@ -150,7 +151,10 @@ int32_t porthole_host_info(int32_t handle, uint32_t what, char *buffer, size_t c
   return (int32_t)length;
 }
 
-uint32_t porthole_host_now(void) { return host.now; }
+uint32_t porthole_host_now(void) {
+  host.clock_reads++;
+  return host.now;
+}
 
 int32_t porthole_host_start_tls(int32_t handle, const char *name, size_t name_length, uint32_t flags,
                                 int32_t timeout_ms) {

@@ -197,6 +197,19 @@ static void after_the_deadline_nothing_is_asked_of_the_host(void **state) {
   free_conn(conn);
 }
 
+static void a_request_with_a_deadline_reads_the_clock_twice(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to(OK_ANSWER, 0);
+  porthole_conn_set_deadline(conn, 1000);
+  host.clock_reads = 0;
+  assert_int_equal(request(conn, "GET", "/"), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  assert_int_equal(host.clock_reads, 1); /* for the look as well */
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(host.clock_reads, 2);
+  free_conn(conn);
+}
+
 /* ---- waiting ---- */
 
 static void a_wait_tells_what_is_ready(void **state) {
@@ -322,6 +335,7 @@ int main(void) {
       cmocka_unit_test(the_timeout_goes_with_every_call_that_can_wait),
       cmocka_unit_test(a_drip_ends_at_the_deadline),
       cmocka_unit_test(after_the_deadline_nothing_is_asked_of_the_host),
+      cmocka_unit_test(a_request_with_a_deadline_reads_the_clock_twice),
       cmocka_unit_test(a_wait_tells_what_is_ready),
       cmocka_unit_test(a_body_waits_for_the_100),
       cmocka_unit_test(a_final_answer_instead_of_the_100_stops_the_body),
