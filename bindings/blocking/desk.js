@@ -43,6 +43,8 @@ import {
 
 /** Bytes that a socket is given at once: more would sit in its queue, out of the ring, and be no faster. */
 const WRITE_MOST = 256 * 1024;
+/** Bytes from which on they are written as such. */
+const WRITE_BYTES = 16 * 1024;
 /** Bytes that one read can bring. */
 const READ_MOST = 256 * 1024;
 /** Bytes in a ring for which the caller is woken at once. */
@@ -321,11 +323,14 @@ class Berth {
   }
 
   #write(at, length) {
+    const { transport } = this.#opened;
     try {
-      // A string is a copy, as the caller overwrites the ring, and the cheapest one.
-      this.#opened.transport.write(this.#line.out.latin1Slice(at, at + length), 'latin1');
+      // A copy, as the caller overwrites the ring: a string is the cheapest one of few bytes.
+      const bytes = this.#line.out.subarray(at, at + length);
+      if (length < WRITE_BYTES) transport.write(bytes.latin1Slice(), 'latin1');
+      else transport.write(Buffer.allocUnsafeSlow(length).fill(bytes));
     } catch (error) {
-      this.#opened.transport.fail(error);
+      transport.fail(error);
     }
   }
 

@@ -6,6 +6,8 @@
 // Every word has one writer; the README of bindings/ has the table. Positions in a ring count all bytes that ever went by, and
 // wrap at 2^32: so a ring's size is a power of two.
 
+import { copyBytes } from '../node/copy.js';
+
 const WORDS = 32;
 const TEXT_MOST = 200;
 const TEXTS = 5;
@@ -114,28 +116,28 @@ export class Line {
   /**
    * Copies bytes out of memory into a ring that has room for them.
    *
-   * @param {Uint8Array} bytes @param {number} from @param {number} length
+   * @param {Buffer} bytes @param {number} from @param {number} length
    */
   putOut(bytes, from, length) {
     const put = this.words[OUT_PUT];
     const at = put & (this.size - 1);
     const first = Math.min(length, this.size - at);
-    this.out.set(bytes.subarray(from, from + first), at);
-    if (first < length) this.out.set(bytes.subarray(from + first, from + length), 0);
+    copyBytes(bytes.subarray(from, from + first), this.out, at);
+    if (first < length) copyBytes(bytes.subarray(from + first, from + length), this.out, 0);
     this.set(OUT_PUT, put + length);
   }
 
   /**
    * Copies bytes that came into memory.
    *
-   * @param {Uint8Array} bytes @param {number} to @param {number} length
+   * @param {Buffer} bytes @param {number} to @param {number} length
    */
   takeIn(bytes, to, length) {
     const taken = this.words[IN_TAKEN];
     const at = taken & (this.size - 1);
     const first = Math.min(length, this.size - at);
-    bytes.set(this.in.subarray(at, at + first), to);
-    if (first < length) bytes.set(this.in.subarray(0, length - first), to + first);
+    copyBytes(this.in.subarray(at, at + first), bytes, to);
+    if (first < length) copyBytes(this.in.subarray(0, length - first), bytes, to + first);
     this.set(IN_TAKEN, taken + length);
   }
 

@@ -4,6 +4,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { HeadChecker } from '../wasm/heads.js';
+import { copyBytes } from '../node/copy.js';
 import { Caller } from './caller.js';
 
 /** The words of what a look at the guest's memory is answered by: done?, and how many bytes. */
@@ -48,11 +49,11 @@ function call({ name, numbers }) {
 /** Copies between the guest's memory and what the other thread waits with. */
 function look({ look: shared, pointer, length, write }) {
   const words = new Int32Array(shared, 0, 2);
-  const theirs = new Uint8Array(shared, HEADER);
-  const bytes = new Uint8Array(memory.buffer);
+  const theirs = Buffer.from(shared, HEADER);
+  const bytes = Buffer.from(memory.buffer);
   const inside = pointer + length <= bytes.length;
-  if (inside && write) bytes.set(theirs.subarray(0, length), pointer);
-  else if (inside) theirs.set(bytes.subarray(pointer, pointer + length));
+  if (inside && write) copyBytes(theirs.subarray(0, length), bytes, pointer);
+  else if (inside) copyBytes(bytes.subarray(pointer, pointer + length), theirs, 0);
   words[LENGTH] = inside ? length : OUTSIDE;
   Atomics.store(words, DONE, 1);
   Atomics.notify(words, DONE);

@@ -16,6 +16,7 @@
 import { Buffer } from 'node:buffer';
 import net from 'node:net';
 import { tls } from './builtins.js';
+import { copyBytes } from './copy.js';
 import { delayWriteErrors } from './late.js';
 import {
   HOST_ABORTED,
@@ -434,7 +435,7 @@ export class Transport {
     if (bytes !== undefined) {
       const count = Math.min(bytes.length, capacity);
       const all = count === bytes.length;
-      guest.set(all ? bytes : bytes.subarray(0, count), address);
+      copyBytes(all ? bytes : bytes.subarray(0, count), guest, address);
       if (this.#landed !== null) {
         this.#landed = null;
         if (!all) this.#queue.push(Buffer.from(bytes.subarray(count)));

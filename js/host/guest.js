@@ -5,6 +5,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { Desk } from '../../bindings/blocking/desk.js';
 import { makeBell } from '../../bindings/blocking/line.js';
+import { copyBytes } from '../../bindings/node/copy.js';
 import { after, cancel, now } from '../../bindings/node/timers.js';
 import { argumentError, kindOf } from '../errors.js';
 import { asBuffer, isBytes } from '../request/bytes.js';
@@ -191,7 +192,7 @@ export class Guest {
     const shared = new SharedArrayBuffer(HEADER + length);
     const words = new Int32Array(shared, 0, 2);
     const theirs = Buffer.from(shared, HEADER);
-    if (bytes !== null) theirs.set(bytes);
+    if (bytes !== null) copyBytes(bytes, theirs, 0);
     this.#worker.postMessage({ look: shared, pointer, length, write: bytes !== null });
     if (Atomics.wait(words, 0, 0, LOOK_TIME) === 'timed-out') throw closed();
     if (words[1] < 0) throw argumentError(`${length} bytes at ${pointer} are not in the memory of the guest`);
@@ -206,7 +207,10 @@ export class Guest {
    * @returns {Buffer} a copy
    */
   read(pointer, length) {
-    return Buffer.from(this.#look(pointer, length, null));
+    const found = this.#look(pointer, length, null);
+    const copy = Buffer.allocUnsafeSlow(length);
+    copyBytes(found, copy, 0);
+    return copy;
   }
 
   /**

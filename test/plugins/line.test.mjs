@@ -29,13 +29,13 @@ test('a ring has the next power of two', () => {
 for (const [name, start] of Object.entries(STARTS)) {
   test(`bytes of any pieces come out as they went in, positions begin ${name}`, () => {
     const line = Line.make(SIZE, start);
-    const guest = new Uint8Array(SIZE);
+    const guest = Buffer.alloc(SIZE);
     let sent = 0;
     let received = 0;
-    for (let step = 0; step < 2000; step++) {
-      const piece = Buffer.from(Array.from({ length: (step * 37) % 977 }, (_, index) => (sent + index) % 251));
+    for (let step = 0; step < 1000; step++) {
+      const piece = Buffer.from(Array.from({ length: (step * 37) % 2999 }, (_, index) => (sent + index) % 251));
       sent += arrive(line, piece);
-      const count = Math.min(line.count(IN_PUT, IN_TAKEN), (step * 53) % 1009);
+      const count = Math.min(line.count(IN_PUT, IN_TAKEN), (step * 53) % 3001);
       line.takeIn(guest, 0, count);
       for (let index = 0; index < count; index++) {
         if (guest[index] !== (received + index) % 251) assert.fail(`byte ${received + index} in step ${step}`);
@@ -50,7 +50,7 @@ for (const [name, start] of Object.entries(STARTS)) {
     const line = Line.make(SIZE, start);
     assert.equal(arrive(line, Buffer.alloc(SIZE + 1)), SIZE);
     assert.equal(line.roomIn(SIZE), null);
-    line.takeIn(new Uint8Array(SIZE), 0, SIZE);
+    line.takeIn(Buffer.alloc(SIZE), 0, SIZE);
     assert.equal(line.count(IN_PUT, IN_TAKEN), 0);
     assert.ok(line.roomIn(SIZE).length > 0);
   });
