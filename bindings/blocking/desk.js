@@ -113,7 +113,7 @@ class Berth {
         this.#cancel = cancel;
       });
     } catch (error) {
-      this.#fail(hostCode(error), error.message);
+      this.#fail(hostCode(error), String(error.message ?? error)); // it may be a look-up's, which is the user's
       if (this.#closed) this.#release();
       return;
     }

@@ -11,10 +11,11 @@ import { after, cancel, now } from '../../bindings/node/timers.js';
 import { HeadChecker } from '../../bindings/wasm/heads.js';
 import { lookUp, open } from '../engine/dial.js';
 import { Opening } from '../engine/opening.js';
+import { thrownBy } from '../errors.js';
 import { addressOf } from './addresses.js';
 import { Denied } from './denied.js';
 import { allowsName, holdsAddress, speaksOf } from './rules.js';
-import { Teller } from './teller.js';
+import { callOut, Teller } from './teller.js';
 
 const FAMILIES = { 0: 0, [OPEN_IPV4]: 4, [OPEN_IPV6]: 6, [OPEN_IPV4 | OPEN_IPV6]: 0 };
 /** How a session of TLS is kept: not at all, as a guest could tell by it whom another one has asked. */
@@ -56,8 +57,9 @@ export class Account {
     this.#guest = guest;
     this.#teller = new Teller((line) => {
       const times = line.repeated === undefined ? '' : ` (${line.repeated} times more)`;
-      if (!line.allowed) log(`${line.event} denied: ${line.reason}${times}`);
-      settings.audit?.(line);
+      const outcome = line.event === 'lookup' ? 'failed' : 'denied';
+      if (!line.allowed) callOut(log, `${line.event} ${outcome}: ${line.reason}${times}`);
+      if (settings.audit !== null) callOut(settings.audit, line);
     });
   }
 
@@ -159,7 +161,7 @@ export class Account {
     const named = ways.find(({ verdict }) => verdict.allowed && verdict.address === null);
     let addresses = [host];
     if (named !== undefined) {
-      addresses = await this.#resolve(request, cancellable, place);
+      addresses = await this.#resolve(request, named.verdict.rule, cancellable, place);
       ways = ways.map(({ scheme, verdict }) => ({
         scheme,
         verdict: verdict.allowed ? this.#settings.policy.judgeAddresses(scheme, verdict, host, port, addresses) : verdict,
@@ -172,7 +174,11 @@ export class Account {
     }
     const family = FAMILIES[flags & (OPEN_IPV4 | OPEN_IPV6)];
     const possible = family === 0 ? addresses : addresses.filter((address) => net.isIP(address) === family);
-    if (possible.length === 0) throw noAddress(host, family);
+    if (possible.length === 0) {
+      const error = noAddress(host, family);
+      if (named !== undefined) this.#tellLost(request, way.verdict.rule, error.message);
+      throw error;
+    }
     this.#tell('open', { host, port, address: possible[0] }, way.verdict);
     const secured = flags & OPEN_TLS ? { name: host, settings: this.#settings.tls, onsession } : undefined;
     const transport = await this.#connect(possible, request, secured, cancellable);
@@ -189,18 +195,28 @@ export class Account {
     };
   }
 
-  async #resolve(request, cancellable, place) {
+  /** Tells of a name that was asked for at resolvers, and led to no decision on an address. */
+  #tellLost(request, rule, reason) {
+    this.#tell('lookup', request, { allowed: false, rule, reason });
+  }
+
+  async #resolve(request, rule, cancellable, place) {
     const { limits, lookup } = this.#settings;
     this.#check(this.#lookups < limits.lookups, request, `lookups: no more than ${limits.lookups}`);
     this.#lookups++;
+    const done = () => {
+      place.looking = null;
+    };
     const looking = lookUp(request.host, lookup);
+    place.looking = looking.then(done, done);
     const found = await new Promise((resolve, reject) => {
       cancellable(reject); // nothing is connected to for somebody who has gone
-      const done = () => {
-        place.looking = null;
-      };
-      place.looking = looking.then(done, done);
       looking.then(resolve, reject);
+    }).catch((thrown) => {
+      const error = thrownBy('lookup', thrown);
+      const gone = place.looking !== null;
+      this.#tellLost(request, rule, `${request.host} was not found${gone ? ' while somebody waited for it' : `: ${error.message ?? error}`}`);
+      throw error;
     });
     return found.map(({ address }) => address);
   }

@@ -10,6 +10,7 @@ import { after, cancel, now } from '../../bindings/node/timers.js';
 import { argumentError, kindOf } from '../errors.js';
 import { asBuffer, isBytes } from '../request/bytes.js';
 import { Output } from './output.js';
+import { callOut } from './teller.js';
 
 const WORKER = new URL('../../bindings/blocking/worker.js', import.meta.url);
 const HEADER = 8; // bytes in front of what is read or written
@@ -156,7 +157,7 @@ export class Guest {
   #end(error) {
     if (this.#error !== null) return;
     this.#error = error;
-    if (error.code !== 'ERR_HTTP_GUEST_CLOSED') this.#log(error.message);
+    if (error.code !== 'ERR_HTTP_GUEST_CLOSED') callOut(this.#log, error.message);
     cancel(this.#timer);
     this.#timer = null;
     this.#worker.terminate();

@@ -59,7 +59,7 @@ class Host {
     try {
       found = await lookUp(host, lookup);
     } catch (error) {
-      return { allowed: false, reason: `${host} was not found: ${error.message}`, rule: verdict.rule, address: null };
+      return { allowed: false, reason: `${host} was not found: ${error?.message ?? error}`, rule: verdict.rule, address: null };
     }
     return policy.judgeAddresses(scheme, verdict, host, port, found.map(({ address }) => address));
   }

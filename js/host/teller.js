@@ -13,6 +13,23 @@ const KINDS = 100;
 const WHILE = 60_000;
 
 /**
+ * Calls what is the user's of a host. What it throws is uncaught, as everywhere; what goes on here is done nevertheless, and no
+ * guest is told of it.
+ *
+ * @param {(given: any) => void} callback
+ * @param {unknown} given
+ */
+export function callOut(callback, given) {
+  try {
+    callback(given);
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
+/**
  * @typedef {object} Decision
  * @property {string} event
  * @property {boolean} allowed

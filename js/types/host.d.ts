@@ -46,7 +46,8 @@ export interface AuditLine {
   time: string;
   /** The number of the guest, from 1, in the order in which they were run. */
   guest: number;
-  event: 'open' | 'tls' | 'head' | 'quota';
+  /** `lookup` only of names that were allowed and not found: any other look-up leads to `open`. */
+  event: 'open' | 'lookup' | 'tls' | 'head' | 'quota';
   host: string | null;
   port: number | null;
   address: string | null;

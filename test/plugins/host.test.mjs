@@ -18,6 +18,9 @@ import { guestOf, noClang, Raw } from './guests.mjs';
 
 const DENIED = -404;
 const TIMED_OUT = -403;
+const NOT_FOUND = -402;
+const OTHER = -412;
+const OPEN_IPV6 = 4;
 const lookupTo =
   (...addresses) =>
   (_name, _options, done) =>
@@ -312,6 +315,116 @@ describe('a host', { skip: noClang }, () => {
     );
     assert.equal(lines[1].rule, `10.0.0.1:${port}`);
     for (const line of lines) assert.ok(line.guest === 1 && line.port === port && !Number.isNaN(Date.parse(line.time)));
+  });
+
+  describe('of names that are not found', () => {
+    const gone = { allow: ['*.example:*'], lookup: (_name, _options, done) => done(new Error('queryA ENOTFOUND')) };
+
+    test('tells, with the rule that let them be looked up', async () => {
+      const raw = await start(gone);
+      assert.equal(await raw.open('a.example', port), OTHER);
+      const { time: _time, ...line } = raw.lines[0];
+      const reason = 'a.example was not found: queryA ENOTFOUND';
+      const place = { host: 'a.example', port, address: null };
+      assert.deepEqual(line, { guest: 1, event: 'lookup', ...place, allowed: false, rule: '*.example:*', reason });
+      assert.deepEqual([raw.lines.length, raw.log], [1, [`lookup failed: ${reason}`]]);
+    });
+
+    test('tells ten times, and how many more there were', async () => {
+      const raw = await start(gone);
+      await raw.guest.call('open_often', raw.text, raw.put('a.example'), 1, 1, 100);
+      assert.deepEqual(raw.lines.map(({ event, repeated = 1 }) => [event, repeated]), [
+        ...new Array(10).fill(['lookup', 1]),
+        ['lookup', 90],
+      ]);
+    });
+
+    test('tells of one that was given up', async () => {
+      const raw = await start({ allow: ['*.example:*'], lookup: () => {} });
+      assert.equal(await raw.open('a.example', port, 0, 50), TIMED_OUT);
+      await raw.guest.close();
+      assert.deepEqual(raw.lines.map(({ event, reason }) => [event, reason]), [
+        ['lookup', 'a.example was not found while somebody waited for it'],
+      ]);
+    });
+
+    test('tells of one that has no address of the family that is wanted', async () => {
+      const raw = await start({ allow: ['*.example:*', '127.0.0.1:*'], lookup: lookupTo('127.0.0.1') });
+      assert.equal(await raw.open('a.example', port, OPEN_IPV6), NOT_FOUND);
+      assert.deepEqual(raw.lines.map(({ event, reason }) => [event, reason]), [['lookup', 'a.example has no address of IPv6']]);
+    });
+  });
+
+  describe('survives a lookup', () => {
+    const cases = {
+      'that throws nothing that says what': () => {
+        throw undefined;
+      },
+      'that throws a text': () => {
+        throw 'no';
+      },
+      'that rejects with nothing': () => Promise.reject(),
+      'that calls back with a text': (_name, _options, done) => done('no'),
+      'that calls back with nothing': (_name, _options, done) => done(),
+      'that calls back with no addresses': (_name, _options, done) => done(null, [null, { address: 7 }]),
+      'that returns a promise of them': async () => ['127.0.0.1'],
+    };
+    for (const [what, lookup] of Object.entries(cases)) {
+      test(what, async () => {
+        const raw = await start({ allow: ['*.example:*', '127.0.0.1:*'], lookup });
+        assert.ok([OTHER, NOT_FOUND].includes(await raw.open('a.example', port)));
+        assert.notEqual(await raw.words(0), '');
+        assert.equal((await raw.host.explain(`http://a.example:${port}`)).allowed, false);
+        assert.ok((await raw.open('127.0.0.1', port)) > 0);
+        assert.equal(raw.lines[0].event, 'lookup');
+      });
+    }
+
+    test('that ends the guest before it fails', async () => {
+      let raw;
+      const lookup = (_name, _options, done) => {
+        raw.guest.close();
+        done(new Error('no'));
+      };
+      raw = await start({ allow: ['*.example:*'], lookup });
+      await assert.rejects(raw.open('a.example', port), { code: 'ERR_HTTP_GUEST_CLOSED' });
+    });
+  });
+
+  describe('whose callbacks throw', () => {
+    /** What nobody has caught. */
+    const uncaughtOf = async (act) => {
+      const thrown = [];
+      const outside = process.rawListeners('uncaughtException');
+      process.removeAllListeners('uncaughtException');
+      process.on('uncaughtException', (error) => thrown.push(error.message));
+      try {
+        await act();
+        await new Promise(setImmediate);
+      } finally {
+        process.removeAllListeners('uncaughtException');
+        for (const listener of outside) process.on('uncaughtException', listener);
+      }
+      return thrown;
+    };
+    const fail = () => {
+      throw new Error('mine');
+    };
+
+    test('goes on, tells no guest of it, and leaves it uncaught', async () => {
+      const thrown = await uncaughtOf(async () => {
+        const raw = await start({ allow: ['127.0.0.1:*'], audit: fail }, { log: fail });
+        const handle = await raw.open('127.0.0.1', port);
+        assert.ok(handle > 0);
+        assert.equal(await raw.open('10.0.0.1', port), DENIED);
+        assert.match(await raw.words(0), /10\.0\.0\.1/);
+        assert.ok((await raw.sendHead(handle, headFor('127.0.0.1'))) > 0);
+        assert.ok((await raw.recv(handle)) > 0);
+        await assert.rejects(raw.guest.call('trap'), { code: 'ERR_HTTP_GUEST_TRAP' });
+        await raw.host.close();
+      });
+      assert.deepEqual(thrown, new Array(5).fill('mine'), 'open, open and its log, head, trap');
+    });
   });
 
   describe('whose callbacks end the guest', () => {
