@@ -177,6 +177,23 @@ describe('addresses', () => {
     assert.equal(specialPurpose(addressOf('100.128.0.0')), null);
   });
 
+  test('what the registries except from a wider block is for everybody, and nothing beside it', () => {
+    const isGlobal = (text) => specialPurpose(addressOf(text)) === null;
+    const excepted = [
+      ...['192.0.0.9', '192.0.0.10', '192.31.196.1', '192.52.193.1', '192.175.48.1'],
+      ...['2001:1::1', '2001:1::2', '2001:1::3', '2001:3::', '2001:3:ffff::', '2001:4:112::', '2001:20::', '2001:2f:ffff::', '2001:30::'],
+      ...['2001:3f:ffff::', '2001:200::', '2620:4f:8000::', '3fff:1000::'],
+    ];
+    const beside = [
+      ...['192.0.0.0', '192.0.0.8', '192.0.0.11', '192.0.0.170', '192.0.0.171', '192.0.0.255', '192.88.99.1', '192.88.99.2'],
+      ...['2001::', '2001:1::', '2001:1::4', '2001:2::', '2001:2:1::', '2001:4:111::', '2001:4:113::', '2001:5::', '2001:10::', '2001:1f::'],
+      ...['2001:40::', '2001:1ff:ffff::', '2001:db8::', '3fff::', '3fff:fff:ffff::', '5f00::', '5f00:ffff::', '100::', '100:0:0:1::'],
+      ...['100:0:0:2::', '64:ff9b::', '64:ff9b:1::', '64:ff9b:2::', '4000::', '1fff::'],
+    ];
+    assert.deepEqual(excepted.filter((text) => !isGlobal(text)), []);
+    assert.deepEqual(beside.filter(isGlobal), []);
+  });
+
   test('what an address carries is found in each form', () => {
     for (const text of [
       '::10.0.0.1',
