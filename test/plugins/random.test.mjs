@@ -58,7 +58,11 @@ class Peer {
     } else if (kind < 12) this.socket.pause();
     else if (kind < 18) this.socket.resume();
     else if (kind === 18) this.socket.end();
-    else if (random(3) === 0) this.socket.resetAndDestroy();
+    else if (random(3) === 0) {
+      // While an end is being sent Node can't reset, and tells of no close then.
+      if (this.socket.writableEnded) this.socket.destroy();
+      else this.socket.resetAndDestroy();
+    }
   }
 }
 
