@@ -72,7 +72,7 @@ const framing = /^(?:connection|content-length|expect|host|keep-alive|proxy-.*|t
  * @property {number} bytesOut bytes that may be sent
  * @property {string[]} secrets the names of secrets
  * @property {boolean} vetting are heads checked, and looked for before anything else?
- * @property {boolean} telling is the other side told of what is decided here?
+ * @property {boolean} telling is the other side told of heads that are allowed? Of what is refused it always is
  * @property {number} [start] where the positions of rings begin
  */
 
@@ -125,15 +125,17 @@ export class Caller {
     this.#bell = new Int32Array(data.bell);
     this.#memory = memory;
     this.#placeholders = data.secrets.length > 0 ? new RegExp(`\\{\\{(${data.secrets.join('|')})\\}\\}`, 'g') : null;
+    // Whatever types a guest has declared, what it gives is 32-bit integers here: no NaN is a time that never ends.
+    const whole = (call) => (one, two, three, four, five) => call(one | 0, two | 0, three | 0, four | 0, five | 0);
     this.imports = {
-      porthole_host_open: (host, length, port, flags, timeout) => this.#open(host, length, port, flags, timeout),
-      porthole_host_start_tls: (handle, name, length, flags, timeout) => this.#startTls(handle, name, length, flags, timeout),
-      porthole_host_send_head: (handle, head, length, timeout) => this.#sendHead(handle, head, length, timeout),
-      porthole_host_send: (handle, data, length, timeout) => this.#send(handle, data, length, timeout),
-      porthole_host_recv: (handle, buffer, capacity, timeout) => this.#recv(handle, buffer, capacity, timeout),
-      porthole_host_wait: (list, count, timeout) => this.#wait(list, count, timeout),
-      porthole_host_close: (handle) => this.#close(handle),
-      porthole_host_info: (handle, what, buffer, capacity) => this.#info(handle, what, buffer, capacity),
+      porthole_host_open: whole((host, length, port, flags, timeout) => this.#open(host, length, port, flags, timeout)),
+      porthole_host_start_tls: whole((handle, name, length, flags, timeout) => this.#startTls(handle, name, length, flags, timeout)),
+      porthole_host_send_head: whole((handle, head, length, timeout) => this.#sendHead(handle, head, length, timeout)),
+      porthole_host_send: whole((handle, data, length, timeout) => this.#send(handle, data, length, timeout)),
+      porthole_host_recv: whole((handle, buffer, capacity, timeout) => this.#recv(handle, buffer, capacity, timeout)),
+      porthole_host_wait: whole((list, count, timeout) => this.#wait(list, count, timeout)),
+      porthole_host_close: whole((handle) => this.#close(handle)),
+      porthole_host_info: whole((handle, what, buffer, capacity) => this.#info(handle, what, buffer, capacity)),
       porthole_host_now: () => performance.now(),
     };
   }
@@ -285,7 +287,7 @@ export class Caller {
 
   /** The policy says no. */
   #refuse(handle, connection, event, words) {
-    if (this.#data.telling) this.#data.port.postMessage({ told: handle, event, allowed: false, reason: words });
+    this.#data.port.postMessage({ told: handle, event, allowed: false, reason: words });
     return this.#fail(connection, HOST_DENIED, words);
   }
 

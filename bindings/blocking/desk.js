@@ -5,6 +5,7 @@
 
 import { Buffer } from 'node:buffer';
 import net from 'node:net';
+import { receiveMessageOnPort } from 'node:worker_threads';
 import {
   INFO_ALPN,
   INFO_ERROR,
@@ -393,6 +394,7 @@ export class Desk {
   /** @type {Map<number, Berth>} */
   #berths = new Map();
   #port;
+  #closed = false;
 
   /**
    * @param {import('node:worker_threads').MessagePort} port the other end of the caller's
@@ -404,7 +406,10 @@ export class Desk {
     this.#bell = new Int32Array(bell);
     this.#port = port;
     port.on('message', this.#onmessage);
-    port.on('close', () => this.close());
+    port.on('close', () => {
+      this.#closed = true; // all that was said has come by then
+      this.close();
+    });
     port.unref();
   }
 
@@ -434,13 +439,32 @@ export class Desk {
     Atomics.notify(this.#bell, BELL);
   }
 
+  /** What the caller has said by now, and the event loop has not brought yet. */
+  *#waiting() {
+    // Node crashes where a port is asked that tells of its end.
+    while (!this.#closed) {
+      const next = receiveMessageOnPort(this.#port);
+      if (next === undefined) return;
+      yield next.message;
+    }
+  }
+
+  /** Does what the caller has said by now. */
+  collect() {
+    for (const message of this.#waiting()) this.#onmessage(message);
+  }
+
   /** Ends all connections, which stay the caller's to close. @param {Error} error what they fail with */
   end(error) {
     for (const berth of this.#berths.values()) berth.end(error);
   }
 
-  /** Closes everything: there is no caller any more. */
+  /** Closes everything: there is no caller any more, but what was decided on its side is told still. */
   close() {
+    for (const message of this.#waiting()) {
+      if (message.told !== undefined) this.#onmessage(message);
+    }
+    this.#closed = true;
     for (const berth of this.#berths.values()) berth.close();
     this.#berths.clear();
     this.#port.close();

@@ -41,6 +41,8 @@ function call({ name, numbers }) {
   try {
     return { value: entry(...numbers) };
   } catch (error) {
+    // Where nothing of the guest has run it is what it was to be given.
+    if (error instanceof TypeError && !String(error.stack).includes('wasm://')) return { misfit: error.message };
     // A program ends by this, as well as by returning.
     return name === '_start' && error?.name === 'Exit' ? { value: error.code } : { trap: plain(error) };
   }

@@ -137,7 +137,8 @@ export class Guest {
     if (name !== '') this.#worker.postMessage({ name, numbers }); // the first answer comes unasked
   }
 
-  #answered({ trap, missing, value }) {
+  #answered({ trap, missing, misfit, value }) {
+    if (this.#error === null) this.#desk.collect(); // what is told of a call is told before it is over
     if (this.#error !== null) return;
     if (trap !== undefined) {
       this.#end(new GuestError(`the guest has trapped: ${trap.name}: ${trap.message}`, 'ERR_HTTP_GUEST_TRAP'));
@@ -150,6 +151,7 @@ export class Guest {
     if (this.#calls.length > 0) this.#begin();
     else this.#worker.unref();
     if (missing) call.reject(argumentError(`the guest exports no function ${JSON.stringify(call.name)}`));
+    else if (misfit !== undefined) call.reject(argumentError(`${call.name} takes other arguments, an i64 as a bigint: ${misfit}`, 'ERR_INVALID_ARG_TYPE'));
     else call.resolve(value);
   }
 

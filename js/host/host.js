@@ -10,7 +10,7 @@ import { argumentError, kindOf } from '../errors.js';
 import { lookUp } from '../engine/dial.js';
 import { checkFunction, checkOptions } from '../request/options.js';
 import { Account } from './account.js';
-import { callerData, Guest } from './guest.js';
+import { callerData, Guest, GuestError } from './guest.js';
 import { checkImports, moduleOf } from './module.js';
 import { destinationOf } from './policy.js';
 import { checkSettings } from './settings.js';
@@ -32,6 +32,7 @@ class Host {
   #settings;
   #guests = new Set(); // what can be closed
   #count = 0;
+  #closed = false;
 
   constructor(options) {
     this.#options = options;
@@ -64,6 +65,11 @@ class Host {
     return policy.judgeAddresses(scheme, verdict, host, port, found.map(({ address }) => address));
   }
 
+  /** Nobody ends what would be begun after `close`. */
+  #checkOpen() {
+    if (this.#closed) throw new GuestError('the host is closed', 'ERR_HTTP_GUEST_CLOSED');
+  }
+
   /**
    * Runs a guest in a thread of its own.
    *
@@ -78,6 +84,7 @@ class Host {
     const time = checkAmount('time', given.time, TIME);
     const log = checkFunction('log', given.log) ?? (() => {});
     const module = await moduleOf(wasm, memory, MEMORY, imports);
+    this.#checkOpen();
     const account = new Account(this.#settings, ++this.#count, log);
     const guest = new Guest(module, this.#settings, account, { time, log, wasi: imports.length > 0 });
     this.#guests.add(guest);
@@ -97,6 +104,7 @@ class Host {
     if (typeof memory !== 'function' && !(memory instanceof WebAssembly.Memory)) {
       throw argumentError(`imports needs the guest's memory, or a function that gives it, not ${kindOf(memory)}`, 'ERR_INVALID_ARG_TYPE');
     }
+    this.#checkOpen();
     const { audit } = this.#settings;
     const options = portable(this.#options);
     const { port1, port2 } = new MessageChannel();
@@ -127,8 +135,9 @@ class Host {
     return { porthole_host_v1: new Caller(callerData(this.#settings, port2, bell), memoryOf, () => new HeadChecker()).imports };
   }
 
-  /** Ends all guests, and the connections of those that `imports` was asked for. @returns {Promise<void>} */
+  /** Ends all guests, and the connections of those that `imports` was asked for: there will be none after it. @returns {Promise<void>} */
   async close() {
+    this.#closed = true;
     await Promise.all([...this.#guests].map((guest) => guest.close()));
   }
 

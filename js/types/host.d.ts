@@ -108,7 +108,8 @@ export interface RunOptions {
 export interface Guest extends AsyncDisposable {
   /**
    * Calls a function that the guest exports. Calls go one after the other. A guest that traps, or whose time is up, is over:
-   * this call and all later ones reject.
+   * this call and all later ones reject. One with other arguments than the function takes rejects with a TypeError, and the guest
+   * goes on; an i64 is a bigint.
    */
   call<Result = number>(name: string, ...numbers: Array<number | bigint>): Promise<Result>;
   /** Copies bytes out of the guest's memory, between calls. */
@@ -131,7 +132,7 @@ export interface Host extends AsyncDisposable {
    * @param memory the guest's, or who gives it once there is one
    */
   imports(memory: WebAssembly.Memory | (() => WebAssembly.Memory)): { porthole_host_v1: WebAssembly.ModuleImports };
-  /** Ends all guests. */
+  /** Ends all guests: there will be none after it. */
   close(): Promise<void>;
 }
 

@@ -20,6 +20,7 @@ const DENIED = -404;
 const TIMED_OUT = -403;
 const NOT_FOUND = -402;
 const OTHER = -412;
+const WANT_READ = -1;
 const OPEN_IPV6 = 4;
 const lookupTo =
   (...addresses) =>
@@ -246,6 +247,37 @@ describe('a host', { skip: noClang }, () => {
       assert.match(raw.log.join('\n'), /has run for 2 seconds/);
     });
 
+    test('takes what a guest gives for whole numbers, whatever types it has declared', async () => {
+      const { host } = await start({ allow: ['127.0.0.1:*'] });
+      const guest = await host.run(guestOf('test/plugins/guests/floats.c'), { time: 30 });
+      const handle = await guest.call('open', port, 20_000);
+      assert.ok(handle > 0);
+      for (const never of [Number.NaN, Number.POSITIVE_INFINITY, 0.9]) {
+        assert.equal(await guest.call('recv', handle, 100, never), WANT_READ, 'no time at all');
+        assert.equal(await guest.call('wait', 0, never), 0);
+      }
+      assert.equal(await guest.call('recv', handle, Number.NaN, 0), OTHER);
+      assert.ok((await guest.call('open', Number.NaN, 20_000)) < 0);
+    });
+
+    test('tells who calls one with other numbers than it takes, and goes on', async () => {
+      const { host } = await start({});
+      const guest = await host.run(guestOf('test/plugins/guests/floats.c'));
+      await assert.rejects(guest.call('wide', 1), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /^wide takes .* bigint/ });
+      await assert.rejects(guest.call('recv', 1n, 1, 1), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+      assert.equal(await guest.call('wide', 1n), 2n);
+    });
+
+    test('runs none after it was closed, nor one that was on its way', async () => {
+      const { host } = await start({});
+      const running = host.run(guestOf('test/plugins/guests/raw.c'));
+      const failed = assert.rejects(running, { name: 'GuestError', code: 'ERR_HTTP_GUEST_CLOSED' });
+      await host.close();
+      await failed;
+      await assert.rejects(host.run(guestOf('test/plugins/guests/raw.c')), { code: 'ERR_HTTP_GUEST_CLOSED' });
+      assert.throws(() => host.imports(new WebAssembly.Memory({ initial: 1 })), { code: 'ERR_HTTP_GUEST_CLOSED' });
+    });
+
     test('ends one that traps', async () => {
       const raw = await start({});
       await assert.rejects(raw.guest.call('trap'), { name: 'GuestError', code: 'ERR_HTTP_GUEST_TRAP', message: /unreachable/ });
@@ -315,6 +347,27 @@ describe('a host', { skip: noClang }, () => {
     );
     assert.equal(lines[1].rule, `10.0.0.1:${port}`);
     for (const line of lines) assert.ok(line.guest === 1 && line.port === port && !Number.isNaN(Date.parse(line.time)));
+  });
+
+  test('tells of what a call has done before the call is over, by the log alone too', async () => {
+    const raw = await start({ allow: ['127.0.0.1:*'], audit: null });
+    const handle = await raw.open('127.0.0.1', port);
+    assert.equal(await raw.send(handle, 'x'), DENIED);
+    assert.deepEqual(raw.log, ['head denied: nothing is sent before the first head of a request']);
+  });
+
+  test('tells of what a guest has done by when it is ended', async () => {
+    const raw = await start({ allow: ['127.0.0.1:*'] });
+    const handle = await raw.open('127.0.0.1', port);
+    await raw.sendHead(handle, headFor('127.0.0.1'));
+    await raw.recv(handle);
+    raw.put(headFor('127.0.0.1'));
+    const before = raw.lines.length;
+    const sending = raw.guest.call('head_and_loop', handle, raw.text, headFor('127.0.0.1').length).catch(({ code }) => code);
+    while (seen[0].text.length <= headFor('127.0.0.1').length) await new Promise(setImmediate);
+    await raw.guest.close();
+    assert.equal(await sending, 'ERR_HTTP_GUEST_CLOSED');
+    assert.equal(raw.lines.length, before + 1);
   });
 
   describe('of names that are not found', () => {

@@ -75,6 +75,11 @@ EXPORT(loop) void guest_loop(void) {
   }
 }
 
+EXPORT(head_and_loop) void guest_head_and_loop(int32_t handle, uint32_t head, uint32_t length) {
+  porthole_host_send_head(handle, POINTER(head), length, 5000);
+  guest_loop();
+}
+
 EXPORT(trap) void guest_trap(void) { __builtin_trap(); }
 
 EXPORT(grow) uint32_t guest_grow(uint32_t pages) { return (uint32_t)__builtin_wasm_memory_grow(0, pages); }
