@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { createHost } from '../../../js/host.js';
 
 const MORE = -1;
+const UNUSABLE = 2;
 const TRAPPED = 3;
 
 /** Looks names up in a table before the system's resolver is asked, as /etc/hosts does. */
@@ -43,23 +44,41 @@ async function run(host, path, args, options) {
   }
 }
 
-const { values, positionals } = parseArgs({
-  options: { rules: { type: 'string' }, ca: { type: 'string' }, explain: { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
-if (values.rules === undefined || positionals.length === 0) {
-  console.error('usage: run.mjs --rules FILE [--ca FILE] GUEST.wasm ARGUMENT…');
-  process.exit(2);
+/** The host, and what its guest may use, as a file says. */
+function hostOf({ rules, ca }) {
+  const { allow, deny, limits: { memory, time, ...limits } = {}, names = {}, ...others } = JSON.parse(readFileSync(rules, 'utf8'));
+  const tls = ca === undefined ? undefined : { cafile: ca };
+  return { host: createHost({ allow, deny, limits, tls, lookup: lookupIn(names), ...others }), options: { memory, time } };
 }
-const { allow, deny, limits: { memory, time, ...limits } = {}, names = {}, ...others } = JSON.parse(readFileSync(values.rules, 'utf8'));
-const tls = values.ca === undefined ? undefined : { cafile: values.ca };
-const host = createHost({ allow, deny, limits, tls, lookup: lookupIn(names), ...others });
-if (values.explain) {
-  for (const url of positionals) console.log(JSON.stringify(await host.explain(url)));
-} else {
+
+/** @returns {Promise<number>} the status of this program */
+async function command({ values, positionals }) {
+  if (values.rules === undefined || positionals.length === 0) {
+    console.error('usage: run.mjs --rules FILE [--ca FILE] GUEST.wasm ARGUMENT…');
+    return UNUSABLE;
+  }
+  let made;
+  try {
+    made = hostOf(values);
+  } catch (error) {
+    console.error(`run.mjs: ${values.rules}: ${error.message}`);
+    return UNUSABLE;
+  }
+  const { host, options } = made;
+  if (values.explain) {
+    for (const url of positionals) console.log(JSON.stringify(await host.explain(url)));
+    return 0;
+  }
   const [path, ...args] = positionals;
-  process.exitCode = await run(host, path, args, { memory, time }).catch((error) => {
+  return run(host, path, args, options).catch((error) => {
     console.error(`the guest has failed: ${error.message}`);
     return TRAPPED;
   });
 }
+
+process.exitCode = await command(
+  parseArgs({
+    options: { rules: { type: 'string' }, ca: { type: 'string' }, explain: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  }),
+);

@@ -73,15 +73,19 @@ def main():
     parser.add_argument("--explain", action="store_true")
     parser.add_argument("words", nargs="+", metavar="GUEST.wasm ARGUMENT | URL")
     options = parser.parse_args()
-    policy = Policy.load(options.rules)
+    try:
+        policy = Policy.load(options.rules)
+        tls = tls_contexts(options.ca)
+    except (OSError, TypeError, ValueError) as error:
+        parser.exit(2, f"run.py: {options.rules}: {error}\n")
     if options.explain:
         for url in options.words:
             print(json.dumps(policy.explain(url)))
         return 0
-    host = Host(policy, HeadChecker(options.core), tls_contexts(options.ca))
+    host = Host(policy, HeadChecker(options.core), tls)
     try:
         return run(options.words[0], options.words[1:], host)
-    except (Trap, WasmtimeError, ValueError) as error:
+    except (OSError, Trap, WasmtimeError, ValueError) as error:
         print(f"the guest has failed: {error}", file=sys.stderr)
         return 3
     finally:
