@@ -59,7 +59,8 @@ export function ruleOf(text, what) {
   const target = host === undefined || (kind !== null && PORTS[kind] === undefined) ? null : targetOf(host);
   if (target === null || Number(port) > 65535) {
     const block = blockOf(host?.replace(/\/.*/, '').replace(/^\[|\]$/g, '') ?? '') !== null;
-    const hint = !host?.includes('/') ? '' : block ? ', as a block has no bits behind its prefix' : ', as connections are not judged by paths';
+    const bare = /^[\da-f]*:[\da-f]*:[\da-f:.]*(?:\/\d+)?$/i.test(text);
+    const hint = bare ? ', as IPv6 stands in brackets' : !host?.includes('/') ? '' : block ? ', as a block has no bits behind its prefix' : ', as connections are not judged by paths';
     throw argumentError(
       `${JSON.stringify(text)} is no rule of ${what}${hint}: a rule is [scheme://]host[:port], such as 'https://api.example.com:443', ` +
         "'*.example.com:443', '*:*', '10.1.0.0/16:8080' or '[fd00::/8]:8080'",

@@ -75,7 +75,10 @@ function checkSecrets(secrets, verified) {
   return entries.map(([name, entry]) => {
     // No message shows a value.
     if (!secretName.test(name)) throw argumentError(`a secret's name has letters, digits and "_", not ${JSON.stringify(name)}`);
-    if (typeof entry?.value !== 'string' || !secretValue.test(entry.value)) {
+    if (typeof entry !== 'object' || entry === null) {
+      throw argumentError(`the secret ${name} must be { value, hosts }, not ${kindOf(entry)}`, 'ERR_INVALID_ARG_TYPE');
+    }
+    if (typeof entry.value !== 'string' || !secretValue.test(entry.value)) {
       throw argumentError(`the value of the secret ${name} must be a string that can stand in a header`);
     }
     if (!Array.isArray(entry.hosts)) throw argumentError(`the secret ${name} needs hosts: an array of rules`);

@@ -731,6 +731,7 @@ describe('a host', { skip: noClang }, () => {
     ['a proxy of another kind', { proxy: 'socks5://127.0.0.1' }],
     ['an audit that takes nothing', { audit: 'file' }],
     ['a ring of no size', { ring: 1 }],
+    ['a secret that says not whom it is for', { secrets: { TOKEN: 'sesame' } }],
   ]) {
     test(`is not made with ${what}`, () => assert.throws(() => createHost(options), { name: 'TypeError' }));
   }

@@ -146,9 +146,10 @@ describe('rules', () => {
     });
   }
 
-  test('a rule with a path, or a block with more than its prefix, is refused with the reason', () => {
+  test('a rule with a path, a block with more than its prefix, or IPv6 without brackets is refused with the reason', () => {
     assert.throws(() => new Policy(['https://a.example/v1']), { message: /connections are not judged by paths/ });
     assert.throws(() => new Policy(['10.0.0.1/8']), { message: /no bits behind its prefix/ });
+    for (const rule of ['::1', 'fd00::/8', 'fe80::1']) assert.throws(() => new Policy([rule]), { message: /, as IPv6 stands in brackets:/ });
   });
 
   test('rules come as an array', () => {
