@@ -433,17 +433,8 @@ static int32_t poll_pairs(const int32_t *list, uint32_t count, limit *within, in
       polled[polled_count++] = writable_of(on);
     }
   }
-  if (within->ns == 0) {
-    ready_count = 0;
-    for (uint32_t i = 0; i < polled_count; i++) {
-      if (wasi_pollable_ready(polled[i])) {
-        ready[ready_count++] = i;
-      }
-    }
-    *again = false;
-  } else {
-    *again = wasi_poll_within(within, polled, polled_count, ready, &ready_count);
-  }
+  /* Also in no time: jco's shim looks at a stream when it is polled, and asked whether it is ready says what it knew before. */
+  *again = wasi_poll_within(within, polled, polled_count, ready, &ready_count) && within->ns != 0;
   for (uint32_t i = 0; i < ready_count; i++) {
     if (ready[i] < polled_count) {
       bits[pair_of[ready[i]]] |= bit_of[ready[i]];
