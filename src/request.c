@@ -281,6 +281,9 @@ int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint64_t si
   if (conn->view.flags & PORTHOLE_STRAY) {
     return PORTHOLE_UNSOLICITED;
   }
+  if (conn->request.excess) {
+    return PORTHOLE_CANNOT_SEND_REQUEST; /* it would go out behind bytes that were sent since it was begun */
+  }
   body_framing framing;
   int32_t error = choose_framing(&conn->request, body, size, flags, &framing);
   if (error != 0) {

@@ -17,16 +17,16 @@ static const int16_t allowed[REQUEST_STATES][REQUEST_CALLS] = {
     /* clang-format off */
     /*                        put- put-   tunn- body  piece                        start        re-
                               req. header elled piece passed sent  send  flush  tls   accept ceive */
-    [REQUEST_IDLE]         = {YES, HDR,   YES,  HDR,  HDR,   HDR,  HDR,  YES,   YES,  RDY,   YES},
-    [REQUEST_STARTED]      = {REQ, YES,   REQ,  HDR,  HDR,   HDR,  HDR,  REQ,   REQ,  RDY,   YES},
+    [REQUEST_IDLE]         = {YES, HDR,   YES,  HDR,  HDR,   YES,  HDR,  YES,   YES,  RDY,   YES},
+    [REQUEST_STARTED]      = {REQ, YES,   REQ,  HDR,  HDR,   YES,  HDR,  REQ,   REQ,  RDY,   YES},
     [REQUEST_DONE]         = {REQ, HDR,   YES,  HDR,  HDR,   YES,  HDR,  YES,   REQ,  YES,   YES},
     [REQUEST_HAND]         = {REQ, HDR,   REQ,  HDR,  HDR,   YES,  YES,  YES,   REQ,  YES,   YES},
     [REQUEST_BODY]         = {REQ, HDR,   REQ,  YES,  HDR,   YES,  YES,  YES,   REQ,  YES,   YES},
-    [REQUEST_PIECE]        = {REQ, HDR,   REQ,  HDR,  YES,   HDR,  YES,  YES,   REQ,  YES,   YES},
+    [REQUEST_PIECE]        = {REQ, HDR,   REQ,  HDR,  YES,   YES,  YES,  YES,   REQ,  YES,   YES},
     [REQUEST_STOPPED]      = {REQ, HDR,   REQ,  YES,  YES,   YES,  YES,  YES,   REQ,  YES,   YES},
     [REQUEST_LATE_HAND]    = {REQ, HDR,   REQ,  HDR,  HDR,   YES,  YES,  YES,   REQ,  RDY,   YES},
     [REQUEST_LATE_BODY]    = {REQ, HDR,   REQ,  YES,  HDR,   YES,  YES,  YES,   REQ,  RDY,   YES},
-    [REQUEST_LATE_PIECE]   = {REQ, HDR,   REQ,  HDR,  YES,   HDR,  YES,  YES,   REQ,  RDY,   YES},
+    [REQUEST_LATE_PIECE]   = {REQ, HDR,   REQ,  HDR,  YES,   YES,  YES,  YES,   REQ,  RDY,   YES},
     [REQUEST_LATE_STOPPED] = {REQ, HDR,   REQ,  YES,  YES,   YES,  YES,  YES,   REQ,  RDY,   YES},
     [REQUEST_HANDSHAKE]    = {REQ, HDR,   REQ,  HDR,  HDR,   HDR,  HDR,  REQ,   YES,  RDY,   RDY},
     /* clang-format on */

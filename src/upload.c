@@ -100,6 +100,10 @@ void porthole__sent_by_hand(porthole_conn *conn, porthole_span bytes) {
   if (bytes.length == 0 || conn->view.upload == PORTHOLE_UPLOAD_STOPPED) {
     return;
   }
+  if (conn->state == REQUEST_IDLE || conn->state == REQUEST_STARTED) {
+    spoil(conn); /* behind a body, whatever was announced for it */
+    return;
+  }
   conn->request.expects = false;
   bool complete = false;
   switch (conn->body_framing) {

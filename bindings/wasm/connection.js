@@ -45,7 +45,7 @@ import {
   VIEW_WORDS,
   WILL_CLOSE,
 } from '../generated/abi.js';
-import { CANNOT_SEND_HEADER, REQUEST_TOO_LARGE, WIDE_HEADER_VALUE } from '../generated/errors.js';
+import { REQUEST_TOO_LARGE, WIDE_HEADER_VALUE } from '../generated/errors.js';
 import { DEFAULT_LIMITS, LIMITS } from '../generated/limits.js';
 import { instanceFor, TABLE_SIZE } from './instance.js';
 import { isWide, readLatin1 } from './text.js';
@@ -377,11 +377,10 @@ export class Connection {
     return this.#exports.porthole_conn_body_end(this.#address, this.#instance.table, fields.length >> 1);
   }
 
-  /** Accounts for bytes that the caller sends as they are; those outside of a request are none of the core's. */
+  /** Accounts for bytes that the caller sends as they are, before they are sent: those that are refused may not be. */
   sentRaw(bytes) {
     const result = this.#exports.porthole_conn_sent_raw(this.#address, bytes.length);
-    if (result === 1) return this.sentChunks(bytes);
-    return result === CANNOT_SEND_HEADER ? 0 : result;
+    return result === 1 ? this.sentChunks(bytes) : result;
   }
 
   /** Shows the core chunks that the caller has framed: it follows them, to know where the body ends. */

@@ -44,6 +44,8 @@ import { Settings, termsOf } from './settings.js';
 import { overridesSteps, requestBySteps, sendBySteps, untilChannel } from './steps.js';
 
 const NO_FIELDS = Object.freeze([]);
+/** Stands for what is more than was announced, however much. */
+const ONE_BYTE = new Uint8Array(1);
 /** Stands for the loss of a stale connection, after which the request goes out once more. */
 const STALE = Symbol('stale');
 
@@ -393,6 +395,7 @@ export class HTTPConnection extends Settings {
         const { channel } = exchange;
         upload.over = true;
         if (requests.framing === exchange) requests.framing = null;
+        if (error === null && exchange.excess > 0 && !channel.closed) channel.core.sentRaw(ONE_BYTE);
         if (error === null) requests.departed(channel, exchange);
         else body.discard(error.reason);
         if (error === null) resolve();
@@ -424,19 +427,26 @@ export class HTTPConnection extends Settings {
     const body = describeBody(data, this.blocksize);
     if (body.kind === BODY_NONE) throw argumentError('there is nothing to send: data is null', 'ERR_INVALID_ARG_TYPE');
     if (this.#requests.framing !== null) return this.#sendFramed(this.#requests.framing, body);
-    const before = this.#requests.sending;
-    const exchange = this.#requests.exchange;
-    let over;
-    this.#requests.sending = new Promise((resolve) => {
-      over = resolve;
-    });
+    const requests = this.#requests;
+    const { held } = requests;
+    let over = () => {};
     try {
+      if (held !== null) await held.done.catch(() => {}); // the request before it isn't begun yet
+      const before = requests.sending;
+      requests.sending = new Promise((resolve) => {
+        over = resolve;
+      });
+      const whose = held === null ? requests.addressee : held.exchange;
+      const check = requests.stillFor(whose);
       if (before !== null) await before;
+      check();
+      if (whose !== null && requests.uploading) await requests.uploaded(whose.seconds('send'));
       await body.prepare?.();
-      if (exchange !== this.#requests.exchange) throw new NotConnected('the connection was closed');
-      const channel = await this.#channelOf(exchange);
+      check();
+      const channel = await requests.channelFor(whose);
+      check();
       if (channel === null) body.discard();
-      else await this.#sendRaw(data, body, exchange, channel);
+      else await this.#sendRaw(data, body, whose, channel);
     } catch (error) {
       body.discard(error);
       throw error;
@@ -449,33 +459,12 @@ export class HTTPConnection extends Settings {
     const exchange = begun ?? new Exchange('', '', termsOf(this), null);
     exchange.replay = null;
     if (this.debuglevel > 0) printSent(data, body);
+    const outflow = new Outflow(channel, { body, raw: true, exchange });
     try {
-      await new Outflow(channel, { body, raw: true, exchange }).run();
+      await outflow.run();
     } catch (error) {
-      throw this.#requests.failed(channel, error, 'send');
+      throw outflow.overtaken ? error : this.#requests.failed(channel, error, 'send');
     }
-  }
-
-  /**
-   * Where what is sent by hand goes: where its request went, also when that is its response's alone by now, and never on
-   * another connection, where it would be taken for a request.
-   *
-   * @returns {Promise<import('../engine/channel.js').Channel | null>} null for nowhere: nobody wants it any more
-   */
-  async #channelOf(exchange) {
-    const own = exchange?.channel ?? null;
-    if (own !== null && exchange.byHand) {
-      if (own.stopped) return null;
-      if (own.closed) throw own.failure();
-      if (own.transport !== null) return own;
-    }
-    if (this.#requests.link.socket === null) {
-      this.#requests.checkOpenable();
-      await this.connect();
-    }
-    const { channel } = this.#requests.link;
-    if (channel === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
-    return channel;
   }
 
   /** What an overridden send() hands on: framed already, and accounted for. */
@@ -484,7 +473,9 @@ export class HTTPConnection extends Settings {
     channel.core.takeStaged(); // the head, which is in what was handed out
     if (channel.requests === 0 || channel.awaited !== exchange) this.#requests.departs(channel, exchange);
     if (this.debuglevel > 0) printSent(body.bytes, body);
-    await new Outflow(channel, { body, raw: true, counted: false, exchange }).run();
+    const outflow = new Outflow(channel, { body, raw: true, counted: false, exchange });
+    await outflow.run();
+    exchange.excess += outflow.sent;
   }
 
   // ---- responses ----

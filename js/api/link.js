@@ -41,6 +41,9 @@ export class Link {
   /** … and its headers, by name. @type {Record<string, string[]> | null} */
   proxyHeaders = null;
 
+  /** How often the caller has closed the connection, or taken its socket. */
+  changes = 0;
+
   #owner;
   #channels = new Set();
   #opening = null; // { attempt, reason, done }
@@ -110,6 +113,7 @@ export class Link {
 
   /** Closes all channels. @param {Error} error for who waits */
   close(error) {
+    this.changes++;
     this.endOpening(error);
     this.security = null;
     this.channel = null;
@@ -124,6 +128,7 @@ export class Link {
 
   /** Gives the socket of a channel to somebody else. @param {Channel} channel */
   giveAway(channel) {
+    this.changes++;
     if (this.channel === channel) this.channel = null;
     this.security = null;
     return channel.giveAway();

@@ -33,7 +33,7 @@ export class Requests {
   exchange = null;
   /** Its response, or that of the one before, as long as it can be open. @type {import('./response.js').HTTPResponse | null} */
   response = null;
-  /** The request that waits for an upload before it. @type {{reject: (error: unknown) => void, done: Promise<void>} | null} */
+  /** The request that waits for an upload before it. @type {{exchange: Exchange, reject: (error: unknown) => void, done: Promise<void>} | null} */
   held = null;
   /** The one that connects. @type {Exchange | null} */
   progress = null;
@@ -66,7 +66,7 @@ export class Requests {
 
   /** Goes on once the upload before is over, and what has to be known of the body is. */
   async later(exchange, body, go) {
-    const held = { reject: null, done: null };
+    const held = { exchange, reject: null, done: null };
     const ended = new Promise((_resolve, reject) => {
       held.reject = reject;
     });
@@ -88,14 +88,17 @@ export class Requests {
   }
 
   async #prepared(exchange, body) {
-    const before = this.exchange;
     if (this.uploading) {
-      const { channel, outflow } = before;
-      const step = () => (outflow.over ? true : undefined);
-      await channel.waiting.until('send', exchange.seconds('send'), [], step);
+      await this.uploaded(exchange.seconds('send'));
       this.raiseUntold();
     }
     await body.prepare?.();
+  }
+
+  /** Waits for the end of the body that is being sent. @param {number | null} seconds */
+  async uploaded(seconds) {
+    const { channel, outflow } = this.exchange;
+    await channel.waiting.until('send', seconds, [], () => (outflow.over ? true : undefined));
   }
 
   /** Raises what failed an upload, when nobody was told. */
@@ -121,6 +124,56 @@ export class Requests {
       () => {},
     );
     return promise;
+  }
+
+  // ---- what is sent by hand ----
+
+  /**
+   * Whose bytes are sent by hand now: those of the request that was begun last, until the caller closes or changes the
+   * connection, or connects again; after that, and before any request, they are nobody's and go before the next one.
+   *
+   * @returns {Exchange | null}
+   */
+  get addressee() {
+    const { exchange, link } = this;
+    if (exchange === null || exchange.changes !== link.changes) return null;
+    const elsewhere = link.socket !== null && link.channel !== exchange.channel;
+    return elsewhere && !exchange.byHand ? null : exchange;
+  }
+
+  /**
+   * @param {Exchange | null} whose bytes are to be sent
+   * @returns {() => void} throws once they can't be sent any more: what they belong to is over
+   */
+  stillFor(whose) {
+    const { exchange, link } = this;
+    const { changes } = link;
+    return () => {
+      if (link.changes !== changes) throw new NotConnected('the connection was closed');
+      if (this.exchange !== exchange || (whose !== null && whose !== exchange)) throw new NotConnected('the request that it was for is over');
+    };
+  }
+
+  /**
+   * Where they go: where the request went, also when that is its response's alone by now, and never on another connection,
+   * where they would be taken for a request.
+   *
+   * @param {Exchange | null} whose
+   * @returns {Promise<import('../engine/channel.js').Channel | null>} null for nowhere: nobody wants them any more
+   */
+  async channelFor(whose) {
+    const own = whose?.channel ?? null;
+    if (own !== null) {
+      if (own.stopped) return null;
+      if (own.closed) throw whose.byHand ? own.failure() : new NotConnected('the connection of the request is closed: call connect() to send on another');
+      if (own.transport !== null) return own;
+    }
+    if (this.link.socket === null) {
+      this.checkOpenable();
+      await this.#owner.connect();
+    }
+    if (this.#channel === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
+    return this.#channel;
   }
 
   // ---- the state ----
@@ -215,6 +268,7 @@ export class Requests {
     this.#prepareChannel(channel, exchange);
     exchange.stage(channel.core);
     exchange.channel = channel;
+    exchange.changes = this.link.changes;
     channel.beginRequest();
     this.exchange = exchange;
     if (exchange.deadline !== null) this.#limit(exchange);

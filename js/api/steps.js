@@ -54,13 +54,17 @@ export async function requestBySteps(connection, exchange, given, body, { encode
  * @param {() => void} onhead called when the head was sent
  */
 export async function sendBySteps(connection, exchange, body, onhead) {
-  await connection.send(Buffer.from(exchange.channel.core.takeStaged()));
+  const hand = async (bytes) => {
+    exchange.excess -= bytes.length;
+    await connection.send(bytes);
+  };
+  await hand(Buffer.from(exchange.channel.core.takeStaged()));
   onhead();
   if (body.kind === BODY_NONE) return;
   const source = body.bytes === null ? body.open() : null;
   let piece = source === null ? body.bytes : await source.next();
   while (piece !== null && !exchange.channel.stopped) {
-    if (piece.length > 0) await connection.send(frame(exchange.channel, piece));
+    if (piece.length > 0) await hand(frame(exchange.channel, piece));
     piece = source === null ? null : await source.next();
   }
   const { channel } = exchange;
@@ -75,7 +79,7 @@ export async function sendBySteps(connection, exchange, body, onhead) {
   const error = core.bodyEnd(fields);
   if (error !== 0) throw refused(error, { headers: fields, index: core.refused, limit: core.limit });
   const end = Buffer.from(core.takeStaged());
-  if (end.length > 0) await connection.send(end);
+  if (end.length > 0) await hand(end);
 }
 
 /**

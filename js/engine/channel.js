@@ -25,6 +25,7 @@ import {
   PHASE_END,
   PHASE_HEAD,
   PHASE_NOTHING,
+  REQUEST_STARTED,
   TLS_ALPN_HTTP1,
 } from '../../bindings/generated/abi.js';
 import { BODY_TOO_LARGE, HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from '../../bindings/generated/errors.js';
@@ -80,8 +81,10 @@ export class Channel {
   untold = false;
   /** Was what ended the channel told to a reader of the response? */
   told = false;
-  /** How many requests were sent on the transport. */
+  /** How many requests were sent on the transport … */
   requests = 0;
+  /** … and how many were begun. */
+  begun = 0;
   /** The exchange whose response has not begun. @type {{firstByte: number | null} | null} */
   awaited = null;
   /** What the authority of the core was set to. */
@@ -189,6 +192,7 @@ export class Channel {
 
   /** A request begins: bytes are counted from here. */
   beginRequest() {
+    this.begun++;
     this.continued = false;
     this.#sentBefore = this.transport?.bytesSent ?? 0;
     this.#receivedBefore = this.transport?.bytesReceived ?? 0;
@@ -503,7 +507,7 @@ export class Channel {
   /** An upload is over: another request can go out, or nothing is left to be done here. */
   uploadOver() {
     const { core } = this;
-    if (core.unusable && core.phase === PHASE_NOTHING) {
+    if (core.unusable && core.phase === PHASE_NOTHING && core.state !== REQUEST_STARTED) {
       this.close();
       return;
     }

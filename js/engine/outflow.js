@@ -12,7 +12,7 @@
 //   OVER
 
 import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
-import { BODY_KNOWN, BODY_NONE, BODY_STREAM } from '../../bindings/generated/abi.js';
+import { BODY_KNOWN, BODY_NONE, BODY_STREAM, IDLE, REQUEST_STARTED } from '../../bindings/generated/abi.js';
 import { coreError, NotConnected, thrownBy, TimeoutError } from '../errors.js';
 import { refused } from '../refusal.js';
 import { print, reprBytes } from '../watch/debug.js';
@@ -54,6 +54,7 @@ export class Outflow {
   #piece = null; // the one that is being sent …
   #offset = 0; // … from here
   #sent = 0; // bytes of the body
+  #begun = 0; // requests on the channel, when this began
   #ownFraming = false; // are its chunks framed by the caller?
   #partSize = PART;
   #partSince = 0;
@@ -99,6 +100,16 @@ export class Outflow {
     return this.#state === OVER;
   }
 
+  /** How many bytes of the body were handed over. */
+  get sent() {
+    return this.#sent;
+  }
+
+  /** Has another request begun on the channel before all of this went out, which then belongs to none? */
+  get overtaken() {
+    return this.#raw && this.#counted && this.#state !== DRAIN && this.#channel.begun !== this.#begun;
+  }
+
   /**
    * Begins.
    *
@@ -117,6 +128,7 @@ export class Outflow {
       channel.transport.expectAnswer();
     }
     this.#turnedAt = now();
+    this.#begun = channel.begun;
     this.#waiter = {
       phase: 'send',
       seconds: null,
@@ -191,6 +203,7 @@ export class Outflow {
       if (this.#isStopped && !this.#answered && !this.#raw) {
         throw new NotConnected('the connection was closed'); // with the response before, which is not read
       }
+      if (this.overtaken) throw new NotConnected('the next request was begun');
       if (this.#turning) return undefined;
       const going = this.#act();
       if (this.#state === OVER) return true;
@@ -311,6 +324,12 @@ export class Outflow {
     return true;
   }
 
+  /** What goes before the first request (for a proxy on the way, say) is no part of any, nor behind one. */
+  get #isBefore() {
+    const { requests, core } = this.#channel;
+    return requests === 0 && (core.state === IDLE || core.state === REQUEST_STARTED);
+  }
+
   /** Large pieces go in parts, the larger the faster they are taken. */
   #sendPart(piece) {
     const channel = this.#channel;
@@ -319,7 +338,7 @@ export class Outflow {
     else this.#partSize = now() - this.#partSince < QUICK ? Math.min(2 * this.#partSize, PART_MAX) : PART;
     this.#partSince = now();
     const part = piece.length <= PART ? piece : piece.subarray(this.#offset, this.#offset + this.#partSize);
-    if (this.#raw && this.#counted) this.#check(core.sentRaw(part));
+    if (this.#raw && this.#counted && !this.#isBefore) this.#check(core.sentRaw(part));
     channel.transport.write(part);
     this.#offset += part.length;
     this.#sent += part.length;

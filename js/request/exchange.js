@@ -23,6 +23,10 @@ export class Exchange {
   replay = null;
   /** Is its body left to send()? */
   byHand = false;
+  /** By how much more was sent, by an overridden send(), than that was handed. */
+  excess = 0;
+  /** Of which of the connection's changes it was staged after. */
+  changes = 0;
   /** Was it sent once more already? */
   repeated = false;
   /** Had the connection carried a request before? */

@@ -96,7 +96,6 @@ static void nothing_else_is_staged_amid_a_piece(void **state) {
   assert_staged(&to, "5\r\n");
   assert_int_equal(porthole_conn_body_piece(to.conn, 1), PORTHOLE_CANNOT_SEND_HEADER);
   assert_int_equal(porthole_conn_body_end(to.conn, NULL, 0), PORTHOLE_CANNOT_SEND_HEADER);
-  assert_int_equal(porthole_conn_sent_raw(to.conn, 1), PORTHOLE_CANNOT_SEND_HEADER);
   assert_int_equal(porthole_conn_piece_passed(to.conn, 6), PORTHOLE_BODY_TOO_LONG);
   assert_staged(&to, "");
   assert_int_equal(porthole_conn_piece_passed(to.conn, 5), 0);
@@ -221,9 +220,67 @@ static void a_body_by_hand_can_be_completed_after_a_good_answer(void **state) {
   assert_int_equal(to.view->upload, PORTHOLE_UPLOAD_OPEN);
   assert_int_equal(sent_chunks(&to, "lo\r\n0\r\n\r\n"), 0);
   assert_int_equal(to.view->upload, PORTHOLE_UPLOAD_NONE);
-  assert_int_equal(sent_chunks(&to, "x"), PORTHOLE_CANNOT_SEND_HEADER);
   assert_int_equal(get(&to), 0);
   feed_free(&to);
+}
+
+static void what_is_sent_behind_a_body_after_its_answer_is_followed_by_no_request(void **state) {
+  (void)state;
+  for (int how = 0; how < 2; how++) {
+    feed to = feed_new(RX);
+    assert_int_equal(get(&to), 0);
+    feed_text(&to, OK_ANSWER);
+    take_answer(&to);
+    assert_int_equal(how == 0 ? porthole_conn_sent_raw(to.conn, 1) : sent_chunks(&to, "x"), 0);
+    assert_false(usable(&to));
+    assert_int_equal(get(&to), PORTHOLE_CANNOT_SEND_REQUEST);
+    feed_free(&to);
+  }
+}
+
+static void what_is_sent_behind_chunks_by_hand_after_their_answer_is_followed_by_no_request(void **state) {
+  (void)state;
+  feed to = feed_new(RX);
+  ask_by_hand(&to, own_chunks);
+  assert_int_equal(sent_chunks(&to, "0\r\n\r\n"), 0);
+  feed_text(&to, OK_ANSWER);
+  take_answer(&to);
+  assert_true(usable(&to));
+  assert_int_equal(porthole_conn_sent_raw(to.conn, 1), 1);
+  assert_int_equal(sent_chunks(&to, "x"), 0);
+  assert_int_equal(get(&to), PORTHOLE_CANNOT_SEND_REQUEST);
+  feed_free(&to);
+}
+
+static void a_head_that_is_being_made_does_not_go_out_behind_what_is_sent_by_hand(void **state) {
+  (void)state;
+  feed to = feed_new(RX);
+  assert_int_equal(porthole_conn_putrequest(to.conn, porthole_text("GET"), porthole_text("/"), 0), 0);
+  assert_int_equal(porthole_conn_sent_raw(to.conn, 1), 0);
+  assert_false(usable(&to));
+  assert_int_equal(porthole_conn_endheaders(to.conn, PORTHOLE_BODY_NONE, 0, 0), PORTHOLE_CANNOT_SEND_REQUEST);
+  feed_free(&to);
+}
+
+static void what_is_sent_by_hand_amid_a_piece_counts_as_the_body_or_is_too_much(void **state) {
+  (void)state;
+  static const struct {
+    uint32_t body;
+    size_t piece;
+    size_t sent;
+    bool spoilt;
+  } cases[] = {
+      {PORTHOLE_BODY_UNKNOWN, 5, 1, true}, {PORTHOLE_BODY_KNOWN, 5, 5, false},  {PORTHOLE_BODY_KNOWN, 5, 6, true},
+      {PORTHOLE_BODY_KNOWN, 10, 1, true},  {PORTHOLE_BODY_KNOWN, 10, 0, false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    feed to = asking(cases[i].body, 10);
+    assert_true(porthole_conn_body_piece(to.conn, cases[i].piece) >= 0);
+    assert_int_equal(porthole_conn_sent_raw(to.conn, cases[i].sent), 0);
+    assert_int_equal(usable(&to), !cases[i].spoilt);
+    assert_int_equal(porthole_conn_piece_passed(to.conn, cases[i].piece), 0);
+    feed_free(&to);
+  }
 }
 
 static void a_request_that_says_chunked_and_has_no_body_leaves_none_open_for_the_next(void **state) {
@@ -441,6 +498,10 @@ int main(void) {
       cmocka_unit_test(chunks_of_the_callers_own_are_looked_at),
       cmocka_unit_test(a_body_by_hand_that_is_not_complete_is_followed_by_no_request),
       cmocka_unit_test(a_body_by_hand_can_be_completed_after_a_good_answer),
+      cmocka_unit_test(what_is_sent_behind_a_body_after_its_answer_is_followed_by_no_request),
+      cmocka_unit_test(what_is_sent_behind_chunks_by_hand_after_their_answer_is_followed_by_no_request),
+      cmocka_unit_test(a_head_that_is_being_made_does_not_go_out_behind_what_is_sent_by_hand),
+      cmocka_unit_test(what_is_sent_by_hand_amid_a_piece_counts_as_the_body_or_is_too_much),
       cmocka_unit_test(a_request_that_says_chunked_and_has_no_body_leaves_none_open_for_the_next),
       cmocka_unit_test(pieces_of_the_callers_own_chunks_are_shown_to_the_core),
       cmocka_unit_test(a_good_answer_leaves_an_upload_open_until_it_is_complete),

@@ -432,11 +432,13 @@ int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields
 
 /**
  * Accounts for bytes that the caller sends as they are (http.client's send()). A request that turns out shorter or
- * longer than its Content-Length makes the connection unusable after its response.
+ * longer than its Content-Length makes the connection unusable after its response; so do bytes that are sent outside of a
+ * request, or between porthole_conn_putrequest and _endheaders, which refuses them: they are behind a body that is complete.
+ * Of bytes that go before the first request of all, for somebody on the way to the peer, nothing is to be told.
  *
  * @param length bytes
  * @returns 0; 1 when the body's chunks are the caller's own: nothing was accounted for, and porthole_conn_sent_chunks has to
- *          be shown the bytes; PORTHOLE_CANNOT_SEND_HEADER
+ *          be shown the bytes; PORTHOLE_CANNOT_SEND_HEADER amid a handshake
  */
 int32_t porthole_conn_sent_raw(porthole_conn *conn, size_t length);
 
@@ -445,7 +447,7 @@ int32_t porthole_conn_sent_raw(porthole_conn *conn, size_t length);
  * framing makes the connection unusable after its response. For another body it is porthole_conn_sent_raw.
  *
  * @param bytes what is sent: sizes, data, line ends, trailers, in any pieces
- * @returns 0, or PORTHOLE_CANNOT_SEND_HEADER
+ * @returns 0, or PORTHOLE_CANNOT_SEND_HEADER amid a handshake
  */
 int32_t porthole_conn_sent_chunks(porthole_conn *conn, porthole_span bytes);
 
