@@ -11,12 +11,14 @@ import { Random } from './random.mjs';
 
 const HEAD_MAX = 100_000;
 const HEAD = /^([A-Z]+) \/(\S+) HTTP\/1\.1\r\n/;
+const BEGINS = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) \//; // no upload does
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What the server has seen of a request. */
 export class Seen {
   received = 0; // bytes of its body
+  excess = 0; // … and over what was announced
   complete = false; // all of the body came
   answering = false; // an answer is being written
   answered = false; // the last byte of the answer is with the kernel
@@ -114,8 +116,9 @@ class Session {
     const end = this.#rest.indexOf('\r\n\r\n');
     const text = this.#rest.latin1Slice(0, end < 0 ? Math.min(this.#rest.length, 400) : end + 4);
     const before = this.requests.at(-1);
-    if (before?.overlong && !HEAD.test(text)) {
-      this.#over = true; // the caller sent more than was announced: this connection is of no use any more
+    if (before?.overlong && !BEGINS.test(text)) return this.#takeExcess(before);
+    if (before?.seen.excess > 0) {
+      this.#fail('server-desync', `a request came behind ${before.seen.excess} bytes over the body of ${before.name}: ${JSON.stringify(text.slice(0, 80))}`);
       return false;
     }
     if (!HEAD.test(text) && (end >= 0 || text.includes('\r\n') || !/^[A-Z]{0,8}( |$)/.test(text) || text.length > 300)) {
@@ -131,6 +134,20 @@ class Session {
     return true;
   }
 
+  /** What the caller sent by hand over what was announced: all of that, and nothing else, may come. @returns {boolean} is there more? */
+  #takeExcess(before) {
+    const { seen, upload } = before;
+    const bytes = this.#rest.subarray(0, upload.size - seen.received - seen.excess);
+    const wrong = bytes.length === 0 ? 'there is more' : difference(bytes, upload, seen.received + seen.excess, this.#peer.labels());
+    if (wrong !== null) {
+      this.#fail('server-desync', `behind the body of ${before.name}, which was longer than announced: ${wrong}`);
+      return false;
+    }
+    seen.excess += bytes.length;
+    this.#rest = this.#rest.subarray(bytes.length);
+    return this.#rest.length > 0;
+  }
+
   #begin(text) {
     const [, method, name] = HEAD.exec(text);
     const request = this.#peer.find(name);
@@ -140,8 +157,6 @@ class Session {
     }
     if (method !== request.method) this.#fail('server-desync', `the server got ${method} for ${request.name}, made as ${request.method}`);
     if (request.seen !== null && !request.repeatable) this.#fail('sent-twice', `${request.name} was sent twice`);
-    const before = this.requests.at(-1);
-    if (before?.overlong) this.#fail('server-desync', `${request.name} came after the body of ${before.name}, which was longer than announced`);
     this.requests.push(request);
     const seen = new Seen(this);
     request.seen = seen;
