@@ -213,13 +213,16 @@ test('one timer stands for all operations, and none once the last connection is 
         }
         await connection.request('PUT', '/continue', 'body', {}, { expect_continue: 20 });
         await (await connection.getresponse()).read();
-        await new Promise(setImmediate);
+        // Node tells of the end of a timer some turns later; one that outlives its operation stays for seconds.
+        const ended = async (left) => {
+          for (let turns = 0; timers.size > left && turns < 100; turns++) await new Promise(setImmediate);
+          assert.ok(timers.size <= left, [...timers.values()].join('\n'));
+        };
+        await ended(1);
         assert.ok(made > 4, `${made} timers`);
-        assert.ok(timers.size <= 1, [...timers.values()].join('\n'));
         assert.equal(process.getActiveResourcesInfo().includes('Timeout'), false, 'it keeps no process alive');
         connection.close();
-        await new Promise(setImmediate);
-        assert.deepEqual([...timers.values()], []);
+        await ended(0);
       } finally {
         hook.disable();
       }
