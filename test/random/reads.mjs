@@ -12,13 +12,14 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
 const MARGIN = 8;
+const GROWTH = 64; // of memory that can grow
 const FILL = 0xa5;
 
 /** Memory for a readinto, between margins that nothing may write to. */
 function memoryFor(op) {
   const size = op.n + 2 * MARGIN;
   const buffer =
-    op.memory === 'shared' ? new SharedArrayBuffer(size) : op.memory === 'resizable' ? new ArrayBuffer(size, { maxByteLength: size * 2 }) : new ArrayBuffer(size);
+    op.memory === 'shared' ? new SharedArrayBuffer(size) : op.memory === 'resizable' ? new ArrayBuffer(size, { maxByteLength: size * 2 + GROWTH }) : new ArrayBuffer(size);
   const whole = new Uint8Array(buffer);
   whole.fill(FILL);
   const view = op.memory === 'dataview' ? new DataView(buffer, MARGIN, op.n) : new Uint8Array(buffer, MARGIN, op.n);
@@ -173,7 +174,7 @@ function memory(play, op, connection) {
         if (op.keep) play.guards.add(`the memory that was transferred while a readinto of ${request.name} waited`, new Uint8Array(clone));
       } else if (one.op.memory === 'resizable') {
         if (op.how === 'grow') {
-          buffer.resize(buffer.byteLength + 64);
+          buffer.resize(buffer.byteLength + GROWTH);
           one.gone = true;
         } else {
           buffer.resize(MARGIN + Math.floor(one.op.n / 3));
