@@ -67,8 +67,12 @@ export class Requests {
   /** Goes on once the upload before is over, and what has to be known of the body is. */
   async later(exchange, body, go) {
     const held = { exchange, reject: null, done: null };
+    let failure = null; // also one that comes when `done` is settled, and nobody was told yet
     const ended = new Promise((_resolve, reject) => {
-      held.reject = reject;
+      held.reject = (error) => {
+        failure ??= { error };
+        reject(error);
+      };
     });
     ended.catch(() => {});
     const offs = exchange.signals.map((signal) => onAbort(signal, () => held.reject(reasonOf(signal))));
@@ -77,6 +81,7 @@ export class Requests {
     if (exchange.deadline !== null) this.#limit(exchange);
     try {
       await held.done;
+      if (failure !== null) throw failure.error;
     } catch (error) {
       exchange.finish();
       throw error;
@@ -304,8 +309,9 @@ export class Requests {
     exchange.steps.push(step);
   }
 
-  /** Stages a request once more, on a channel that is not connected. */
+  /** Stages a request once more, on a channel that is not connected. @throws {NotConnected} when the connection was closed */
   restage(exchange) {
+    if (exchange.changes !== this.link.changes) throw new NotConnected('the connection was closed');
     this.leave();
     const channel = this.link.use();
     this.#prepareChannel(channel, exchange);

@@ -162,10 +162,12 @@ function race(addresses, options, secured, attempt) {
       attempt.pending.set(address, transport);
       transport.connected().then(
         () => {
-          if (!attempt.pending.delete(address)) return; // another one was first, or nobody waits any more
+          if (attempt.pending.get(address) !== transport) return; // another one was first, or nobody waits any more
           attempt.later(null);
+          attempt.pending.delete(address);
           for (const slower of attempt.pending.values()) slower.destroy();
           attempt.pending.clear();
+          attempt.pending.set(address, transport); // it is the attempt's, which can be ended still, until it is taken
           resolve(transport);
         },
         (error) => {
