@@ -97,7 +97,6 @@ class Session {
     } else if (reads === 'never') {
       this.#socket.pause();
     }
-    this.#peer.moved();
   }
 
   /** Takes the next thing that is whole. @returns {boolean} was there one? */
@@ -263,7 +262,6 @@ class Session {
   #wrote(seen) {
     seen.answered = true;
     seen.flushed = true;
-    this.#peer.moved();
   }
 
   /** Writes, and waits until there is room for more. */
@@ -297,7 +295,6 @@ class Session {
       seen.flushedAt = performance.now();
     });
     if (fault !== null) seen.faulted = true;
-    this.#peer.moved();
     if (fault?.kind === 'stall') {
       this.#over = true;
       this.#stalled = true;
@@ -310,7 +307,6 @@ class Session {
     seen.answered = true;
     if (script.after !== 'keep') this.#end(script.after);
     else if (script.close || script.framing === 'close' || script.framing === 'http10') this.#end('fin');
-    this.#peer.moved();
   }
 
   #end(how) {
@@ -349,7 +345,7 @@ export class Peer {
   #sessions = new Set();
   #requests = new Map();
   #report;
-  #waiting = new Set();
+  #releasing = false;
 
   /** @param {(kind: string, text: string) => void} report told of what is wrong with what comes */
   constructor(report) {
@@ -358,7 +354,9 @@ export class Peer {
 
   async listen() {
     this.#server = net.createServer({ allowHalfOpen: true }, (socket) => {
-      this.#sessions.add(new Session(this, socket));
+      const session = new Session(this, socket);
+      this.#sessions.add(session);
+      if (this.#releasing) session.release(); // it came before, and waited to be accepted
     });
     await new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     return this.#server.address().port;
@@ -402,32 +400,17 @@ export class Peer {
 
   left(session) {
     this.#sessions.delete(session);
-    this.moved();
   }
 
-  /** Something happened. */
-  moved() {
-    for (const check of [...this.#waiting]) check();
-  }
-
-  /** Waits until something holds, or the time is up. @returns {Promise<boolean>} does it hold? */
-  until(holds, ms) {
-    if (holds()) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const done = (result) => {
-        clearTimeout(timer);
-        this.#waiting.delete(check);
-        resolve(result);
-      };
-      const check = () => holds() && done(true);
-      const timer = setTimeout(() => done(holds()), ms);
-      this.#waiting.add(check);
-    });
-  }
-
-  /** Lets all connections go on that wait to be read. */
+  /** Lets all connections go on that wait to be read, also those that are still to be accepted. */
   release() {
+    this.#releasing = true;
     for (const session of this.#sessions) session.release();
+  }
+
+  /** Whatever comes from here on is answered. */
+  serve() {
+    this.#releasing = false;
   }
 
   /** Ends all connections. */

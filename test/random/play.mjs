@@ -210,6 +210,7 @@ export class Play {
     }
     for (const socket of this.given) socket.destroy();
     await this.#nothingOpen('after close()');
+    this.peer.serve();
     this.#trailers();
     for (const connection of this.connections) await this.#usable(connection);
     await this.#nothingOpen('after the last request');
@@ -225,13 +226,13 @@ export class Play {
       const alone = request.op.deadline === undefined && !request.connection.timed && request.connection.state !== 'unknown';
       if (!wanted || !calm || !alone || !response?.isclosed() || source === null || !source.ends || source.error !== null) continue;
       if (request.op.misfit || (request.op.expect && script.expect !== 'continue')) continue;
-      if (await this.peer.until(() => seen.complete, BOUND)) continue;
+      if (await this.until(() => seen.complete)) continue;
       this.report('upload-cut', `${request.name} was answered with ${script.status}, and ${seen.received} of ${request.upload.size} bytes came`);
     }
   }
 
   async #nothingOpen(when) {
-    if (await this.peer.until(() => this.peer.open === 0, BOUND)) return;
+    if (await this.until(() => this.peer.open === 0)) return;
     this.report('sockets-left', `${this.peer.open} connections stay open at the server ${when}`);
     this.peer.drop();
   }
