@@ -3,7 +3,6 @@
 // HTTPResponse: the head, and the ways to read the body.
 
 import { listFields } from '../../bindings/wasm/fields.js';
-import { PHASE_CLOSE, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
 import { Buffer } from 'node:buffer';
 import { Inflow } from '../engine/inflow.js';
 import {
@@ -398,8 +397,7 @@ export class HTTPResponse {
    */
   detach() {
     const channel = this.#channel;
-    const raw = channel.phase === PHASE_TUNNEL || channel.phase === PHASE_CLOSE;
-    if (!this.#inflow.open || channel.transport === null || channel.failed || !raw || channel.core.uploading) {
+    if (!this.#inflow.open || channel.transport === null || channel.failed || !this.#inflow.isRaw || channel.core.uploading) {
       throw new ImproperConnectionState(
         'there is nothing to detach: it takes an open response of 101, or one whose body runs to the end of the connection, ' +
           'and no body that is being sent',

@@ -76,6 +76,11 @@ export class Inflow {
     return this.#open;
   }
 
+  /** Is what follows its head no longer HTTP, or a body that runs to the close, which can have come already? */
+  get isRaw() {
+    return this.#bodiless || !(this.#hasLength || this.#channel.core.chunked);
+  }
+
   /** Bytes of the body that have not been read, or null where that is not known. */
   get length() {
     if (!this.#hasLength) return null;

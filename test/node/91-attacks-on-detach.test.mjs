@@ -3,9 +3,13 @@
 // A socket that was given away loses nothing, whoever made it and whenever it is read.
 
 import assert from 'node:assert/strict';
+import diagnostics from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import net from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
-import { HTTPConnection } from '../../js/index.js';
+import { HTTPConnection, ImproperConnectionState } from '../../js/index.js';
+import { settles } from '../support/upload-server.mjs';
 
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n';
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -84,5 +88,68 @@ for (const whose of ['connection', 'response']) {
     assert.equal(await response.text(), '');
     assert.equal(response.closed, true);
     socket.destroy();
+  });
+}
+
+/** The response to a GET, once its server has ended the connection and that was seen. */
+async function ended(answer) {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(answer));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const conn = new HTTPConnection('127.0.0.1', server.address().port);
+  const seen = new Promise((resolve) => {
+    const made = ({ socket }) => {
+      diagnostics.unsubscribe('net.client.socket', made);
+      socket.once('end', resolve);
+    };
+    diagnostics.subscribe('net.client.socket', made);
+  });
+  await conn.request('GET', '/');
+  const response = await settles(conn.getresponse());
+  await settles(seen);
+  server.close();
+  return { conn, response };
+}
+
+for (const [what, head] of Object.entries({ 'HTTP/1.0': 'HTTP/1.0 200 OK\r\n\r\n', 'no framing': 'HTTP/1.1 200 OK\r\n\r\n' })) {
+  for (const body of ['all of it', '']) {
+    test(`a body with ${what} that its end has come behind is given away as well: ${body.length} bytes`, async () => {
+      const { conn, response } = await ended(`${head}${body}`);
+      const given = response.detach();
+      assert.equal(String(given.head), body);
+      given.socket.resume();
+      if (!given.socket.closed) await settles(once(given.socket, 'close'));
+      assert.ok(response.isclosed());
+      conn.close();
+    });
+  }
+
+  test(`a body with ${what} of which a part was read gives the rest away, its end included`, async () => {
+    const { conn, response } = await ended(`${head}all of it`);
+    assert.equal(String(await response.read(4)), 'all ');
+    const { socket, head: rest } = response.detach();
+    assert.equal(String(rest), 'of it');
+    socket.destroy();
+    conn.close();
+  });
+
+  test(`a body with ${what} that was read to its end is not given away`, async () => {
+    const { conn, response } = await ended(`${head}all of it`);
+    assert.equal(await response.text(), 'all of it');
+    assert.throws(() => response.detach(), ImproperConnectionState);
+    conn.close();
+  });
+}
+
+for (const answer of [
+  'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+  'HTTP/1.0 204 No Content\r\n\r\n',
+]) {
+  test(`a response that has an end of its own is not given away, also when the connection has ended: ${JSON.stringify(answer.slice(9, 60))}`, async () => {
+    const { conn, response } = await ended(answer);
+    assert.throws(() => response.detach(), ImproperConnectionState);
+    conn.close();
   });
 }
