@@ -459,39 +459,27 @@ export class Inflow {
   #fill(target, ours, result, whole = false) {
     const channel = this.#channel;
     const wanted = target.length;
-    let offset = 0;
+    const memory = new Filling(target);
     const isThere = () => ours || (target.length >= wanted && byteLengthOf(target.buffer) >= wanted);
-    const absorb = () => {
-      if (!isThere()) return 0;
-      const count = channel.read(target, offset, wanted - offset);
-      offset += count;
-      return count;
-    };
+    const absorb = () => (isThere() ? memory.read(channel) : 0);
     const step = () => {
-      if (!isThere()) throw memoryGone(offset);
+      if (!isThere()) throw memoryGone(memory.filled);
       if (!channel.abandoned) absorb();
-      if (offset === wanted || (this.#complete && !channel.abandoned)) {
+      if (memory.left === 0 || (this.#complete && !channel.abandoned)) {
         this.#endIfRead();
-        return result(offset);
+        return result(memory.filled);
       }
       if (!channel.failed) return undefined;
-      if (whole || offset === 0 || channel.abandoned) throw this.#failure(() => Buffer.from(target.subarray(0, offset)));
-      return result(offset);
-    };
-    const room = () => (ours ? target.subarray(offset, wanted) : null);
-    const passed = (bytes) => {
-      if (!isThere()) return 0;
-      const count = place(bytes, target, offset, wanted);
-      offset += count;
-      return count;
+      if (whole || memory.filled === 0 || channel.abandoned) throw this.#failure(() => memory.copy());
+      return result(memory.filled);
     };
     return {
       step,
       absorb,
-      room,
-      wanted: () => (isThere() ? wanted - offset : 0),
-      passed,
-      taken: () => Buffer.from(target.subarray(0, offset)),
+      room: () => (ours ? memory.room : null),
+      wanted: () => (isThere() ? memory.left : 0),
+      passed: (bytes) => (isThere() ? memory.put(bytes) : 0),
+      taken: () => memory.copy(),
     };
   }
 
@@ -500,43 +488,31 @@ export class Inflow {
     const channel = this.#channel;
     const blocks = [];
     let total = 0; // in the blocks that are full
-    let block = null;
-    let offset = 0;
-    const next = () => {
-      block = Buffer.allocUnsafeSlow(Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX)));
-      offset = 0;
-    };
-    const gathered = () => Buffer.concat([...blocks, block.subarray(0, offset)]);
+    const next = () => new Filling(Buffer.allocUnsafeSlow(Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX))));
+    let block = next();
+    const gathered = () => Buffer.concat([...blocks, block.bytes]);
     const absorb = () => {
       let taken = 0;
       for (;;) {
-        const count = channel.read(block, offset, block.length - offset);
-        offset += count;
-        taken += count;
-        if (offset < block.length || total + offset === wanted) return taken;
-        blocks.push(block);
-        total += offset;
-        next();
+        taken += block.read(channel);
+        if (block.left > 0 || total + block.filled === wanted) return taken;
+        blocks.push(block.bytes);
+        total += block.filled;
+        block = next();
       }
     };
     const step = () => {
       if (!channel.abandoned) absorb();
-      if (total + offset === wanted || (this.#complete && !channel.abandoned)) {
+      if (total + block.filled === wanted || (this.#complete && !channel.abandoned)) {
         const bytes = gathered();
         this.#endIfRead();
         return bytes;
       }
       if (!channel.failed) return undefined;
-      if (whole || total + offset === 0 || channel.abandoned) throw this.#failure(gathered);
+      if (whole || total + block.filled === 0 || channel.abandoned) throw this.#failure(gathered);
       return gathered();
     };
-    next();
-    const passed = (bytes) => {
-      const count = place(bytes, block, offset, block.length);
-      offset += count;
-      return count;
-    };
-    return { step, absorb, room: () => block.subarray(offset), wanted: () => block.length - offset, passed, taken: gathered };
+    return { step, absorb, room: () => block.room, wanted: () => block.left, passed: (bytes) => block.put(bytes), taken: gathered };
   }
 
   /** Gives `take()` once body bytes are at hand, `end()` at the end of the body; undefined as long as neither. */
@@ -557,13 +533,53 @@ export class Inflow {
   }
 }
 
-/** Puts bytes where they belong, unless they are there already. @returns {number} how many there was room for up to `end` */
-function place(bytes, target, offset, end) {
-  const count = Math.min(bytes.length, end - offset);
-  if (bytes.buffer !== target.buffer || bytes.byteOffset !== target.byteOffset + offset) {
-    target.set(count === bytes.length ? bytes : bytes.subarray(0, count), offset);
+/** Memory that is being filled, from its beginning. */
+class Filling {
+  /** So many bytes of it are. */
+  filled = 0;
+  #memory;
+  #end;
+
+  /** @param {Uint8Array} memory */
+  constructor(memory) {
+    this.#memory = memory;
+    this.#end = memory.length; // it can become shorter
   }
-  return count;
+
+  get left() {
+    return this.#end - this.filled;
+  }
+
+  get room() {
+    return this.#memory.subarray(this.filled, this.#end);
+  }
+
+  /** What was filled: the memory itself. */
+  get bytes() {
+    return this.#memory.subarray(0, this.filled);
+  }
+
+  copy() {
+    return Buffer.from(this.bytes);
+  }
+
+  /** Takes what the channel has. @returns {number} how many bytes */
+  read(channel) {
+    const count = channel.read(this.#memory, this.filled, this.left);
+    this.filled += count;
+    return count;
+  }
+
+  /** Takes bytes that came, into `room` or elsewhere. @returns {number} how many there was room for */
+  put(bytes) {
+    const count = Math.min(bytes.length, this.left);
+    const target = this.#memory;
+    if (bytes.buffer !== target.buffer || bytes.byteOffset !== target.byteOffset + this.filled) {
+      target.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.filled);
+    }
+    this.filled += count;
+    return count;
+  }
 }
 
 /** The memory of a reader went away while bytes were waited for. */
