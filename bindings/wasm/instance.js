@@ -19,6 +19,8 @@ const TX_SIZE = 256 * 1024;
 const RX_SIZE = 512 * 1024;
 /** Of the scratch area: tables of 16 bytes an entry. */
 export const TABLE_SIZE = 64 * 1024;
+/** How many fields the table has room for. */
+export const FIELDS_MAX = TABLE_SIZE / 16;
 
 const align = (number) => (number + 15) & ~15;
 

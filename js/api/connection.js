@@ -15,7 +15,7 @@ import {
   SKIP_HOST,
 } from '../../bindings/generated/abi.js';
 import { isDuplex } from '../engine/dial.js';
-import { Outflow } from '../engine/outflow.js';
+import { Outflow, uploadEnded } from '../engine/outflow.js';
 import { abortedOf, reasonOf } from '../engine/signals.js';
 import {
   argumentError,
@@ -32,7 +32,7 @@ import {
 import { refused } from '../refusal.js';
 import { describeBody } from '../request/body.js';
 import { Exchange } from '../request/exchange.js';
-import { flatHeaders, headerName, headerText } from '../request/headers.js';
+import { checkCount, flatFields, headerName, headerText } from '../request/headers.js';
 import { checkExpect, checkOptions, checkTrailers, hostAndPort, NO_OPTIONS, TAKES } from '../request/options.js';
 import { print, reprBytes, reprText } from '../watch/debug.js';
 import * as diagnostics from '../watch/diagnostics.js';
@@ -109,7 +109,7 @@ export class HTTPConnection extends Settings {
     if (this.sock !== null) {
       throw new ImproperConnectionState('a tunnel must be set up before the connection is made: call close() first');
     }
-    this.#requests.link.setTunnel({ ...hostAndPort(host, port, this.default_port), headers: flatHeaders(headers) });
+    this.#requests.link.setTunnel({ ...hostAndPort(host, port, this.default_port), headers: flatFields(headers) });
   }
 
   /** @returns {Record<string, string[]> | null} the headers of the proxy's answer to CONNECT */
@@ -223,7 +223,7 @@ export class HTTPConnection extends Settings {
     let described = null;
     try {
       described = describeBody(body, this.blocksize);
-      const fields = headers === NO_OPTIONS ? NO_FIELDS : flatHeaders(headers);
+      const fields = headers === NO_OPTIONS ? NO_FIELDS : flatFields(headers);
       const given = checkOptions('request', options);
       this.#requests.checkOpenable();
       const exchange = this.#requests.begin(method, url, given);
@@ -258,7 +258,7 @@ export class HTTPConnection extends Settings {
     exchange.expect = checkExpect(expect_continue);
     exchange.trailers = checkTrailers(trailers);
     if (exchange.trailers !== null && typeof exchange.trailers !== 'function') {
-      exchange.trailers = flatHeaders(exchange.trailers);
+      exchange.trailers = flatFields(exchange.trailers);
     }
   }
 
@@ -306,6 +306,7 @@ export class HTTPConnection extends Settings {
   putheader(name, ...values) {
     if (this.#requests.state !== REQUEST_STARTED) throw stateError(CannotSendHeader, STATES[this.#requests.state]);
     const text = headerName(name);
+    checkCount(values.length, 'values of one header', 'make one of some of them');
     const texts = values.map((value) => headerText(value, text));
     const exchange = this.#requests.exchange;
     this.#requests.addStep(exchange, (core) => {
@@ -397,13 +398,10 @@ export class HTTPConnection extends Settings {
         if (requests.framing === exchange) requests.framing = null;
         if (error === null && exchange.excess > 0 && !channel.closed) channel.core.sentRaw(ONE_BYTE);
         if (error === null) requests.departed(channel, exchange);
-        else body.discard(error.reason);
-        if (error === null) resolve();
-        else if (answered) channel.uploadFailed(error.reason, true);
-        else reject(requests.failed(channel, error.reason, 'send', true));
-        if (!channel.closed) channel.uploadOver();
+        else body.discard(error);
+        uploadEnded(channel, { error, answered, foreign: true }, resolve, (reason) => reject(requests.failed(channel, reason, 'send', true)));
       };
-      const fail = (reason) => over({ reason: thrownBy('send()', reason) });
+      const fail = (reason) => over(thrownBy('send()', reason));
       const settled = () => (upload.over || (headSent && exchange.channel.answered) ? true : undefined);
       untilChannel(exchange, settled).then(() => {
         answered ||= !upload.over;

@@ -11,7 +11,7 @@ import { Outflow } from '../engine/outflow.js';
 import { abortedOf, onAbort, reasonOf } from '../engine/signals.js';
 import { CannotSendRequest, ImproperConnectionState, NotConnected, RemoteDisconnected, stateError, thrownBy, TimeoutError } from '../errors.js';
 import { Exchange } from '../request/exchange.js';
-import { flatHeaders } from '../request/headers.js';
+import { flatFields } from '../request/headers.js';
 import { checkSeconds, checkSignal, checkTarget } from '../request/options.js';
 import { describe } from '../watch/describe.js';
 import * as diagnostics from '../watch/diagnostics.js';
@@ -397,7 +397,7 @@ export class Requests {
         body,
         expect: wanted,
         trailers,
-        flatten: flatHeaders,
+        flatten: flatFields,
         exchange,
         debuglevel: this.#owner.debuglevel,
         onsent,

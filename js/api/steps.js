@@ -8,7 +8,7 @@ import { turn } from '../../bindings/node/timers.js';
 import { listFields, planRequest } from '../../bindings/wasm/fields.js';
 import { coreError } from '../errors.js';
 import { refused } from '../refusal.js';
-import { flatHeaders } from '../request/headers.js';
+import { flatFields } from '../request/headers.js';
 import { print, reprBytes, reprText } from '../watch/debug.js';
 import * as diagnostics from '../watch/diagnostics.js';
 import { HTTPMessage } from './message.js';
@@ -75,7 +75,7 @@ export async function sendBySteps(connection, exchange, body, onhead) {
   if (channel.closed) throw channel.failure();
   const { core } = channel;
   const { trailers } = exchange;
-  const fields = typeof trailers === 'function' ? flatHeaders(await trailers()) : (trailers ?? []);
+  const fields = typeof trailers === 'function' ? flatFields(await trailers()) : (trailers ?? []);
   const error = core.bodyEnd(fields);
   if (error !== 0) throw refused(error, { headers: fields, index: core.refused, limit: core.limit });
   const end = Buffer.from(core.takeStaged());

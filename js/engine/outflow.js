@@ -39,6 +39,30 @@ const END = 4;
 const DRAIN = 5;
 const OVER = 6;
 
+/**
+ * An upload has ended. Of a failure whoever waits for the upload is told, or, once the answer is in, who reads that or the next
+ * request.
+ *
+ * @param {import('./channel.js').Channel} channel
+ * @param {object} how
+ * @param {any} how.error null when it is whole, or not wanted any more
+ * @param {boolean} [how.answered] is the answer in, so that nobody waits for the upload?
+ * @param {boolean} [how.foreign] was it the caller's own code that failed?
+ * @param {boolean} [how.counts] is there still anything to be told when the answer is in?
+ * @param {() => void} resolve for who waits
+ * @param {(error: any) => void} reject
+ */
+export function uploadEnded(channel, { error, answered = false, foreign = false, counts = true }, resolve, reject) {
+  if (error !== null && !answered) {
+    if (foreign) channel.foreign = true;
+    reject(error);
+    return;
+  }
+  resolve();
+  if (error !== null && counts) channel.uploadFailed(error, foreign);
+  else if (!channel.closed) channel.uploadOver();
+}
+
 export class Outflow {
   #channel;
   #body;
@@ -174,21 +198,12 @@ export class Outflow {
     }
   }
 
-  /** Whoever waits for it is told, else who reads the answer, or the next request. */
   #fail(error) {
     if (this.#state === OVER) return;
-    const channel = this.#channel;
-    const told = !this.#answered || this.#raw;
-    const wanted = this.#ownError || error instanceof TimeoutError; // a peer that has answered may go away
+    const answered = this.#answered && !this.#raw;
+    const counts = this.#ownError || error instanceof TimeoutError; // a peer that has answered may go away
     this.#end(error);
-    if (told) {
-      if (this.#foreignError) channel.foreign = true;
-      this.#reject(error);
-    } else {
-      this.#resolve();
-      if (wanted) channel.uploadFailed(error, this.#foreignError);
-      else if (!channel.closed) channel.uploadOver();
-    }
+    uploadEnded(this.#channel, { error, answered, counts, foreign: this.#foreignError }, this.#resolve, this.#reject);
   }
 
   /** Does what can be done now. @returns {true | undefined} true when it is over */
@@ -521,8 +536,7 @@ export class Outflow {
     const onsent = this.#onsent;
     this.#end(undefined);
     onsent();
-    this.#resolve();
-    if (!this.#channel.closed) this.#channel.uploadOver();
+    uploadEnded(this.#channel, { error: null }, this.#resolve, this.#reject);
   }
 
   /** It is over, whole or not: a source that is not needed any more is told, and nothing of it is held on to. */

@@ -6,6 +6,7 @@
 
 import types from 'node:util/types';
 import { BAD_HEADER_VALUE, WIDE_HEADER_VALUE } from '../../bindings/generated/errors.js';
+import { FIELDS_MAX } from '../../bindings/wasm/instance.js';
 import { argumentError, kindOf } from '../errors.js';
 import { refused } from '../refusal.js';
 import { asBuffer, isBytes } from './bytes.js';
@@ -115,5 +116,22 @@ export function flatHeaders(headers) {
     push(flat, pair[0], pair[1]);
     index++;
   }
+  return flat;
+}
+
+/**
+ * @param {number} count of headers, or of values of one, that are given at once
+ * @param {string} what they are
+ * @param {string} remedy
+ */
+export function checkCount(count, what, remedy) {
+  if (count <= FIELDS_MAX) return;
+  throw argumentError(`${count} ${what} are more than can be given at once (${FIELDS_MAX}): ${remedy}`, 'ERR_INVALID_ARG_VALUE');
+}
+
+/** @param {unknown} headers of a request, its trailers included @returns {string[]} name, value, … @throws {TypeError} */
+export function flatFields(headers) {
+  const flat = flatHeaders(headers);
+  checkCount(flat.length / 2, 'headers', 'send fewer, or add them one by one with putheader()');
   return flat;
 }

@@ -3,9 +3,10 @@
 // Headers as callers give them: what is taken, what is refused, and that no message tells a value.
 
 import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
 import vm from 'node:vm';
 import { test } from 'node:test';
-import { HTTPMessage } from '../../js/index.js';
+import { HTTPConnection, HTTPMessage } from '../../js/index.js';
 import { kindOf } from '../../js/errors.js';
 import { flatHeaders, headerText } from '../../js/request/headers.js';
 
@@ -104,4 +105,38 @@ test('kindOf shows nothing of strings, objects and code', () => {
   assert.equal(kindOf({ toString: () => SECRET }), 'an object of Object');
   assert.equal(kindOf({ __proto__: null }), 'an object of no class');
   assert.equal(kindOf({ constructor: { name: 5 } }), 'an object of no class');
+});
+
+test('more headers than can be given at once are refused with their number, the limit and what to do, and leave the connection as it was', async () => {
+  const many = (count) => Array.from({ length: count }, (_, i) => [`x-${i}`, SECRET]);
+  const wanted = (count) => (error) => {
+    assert.ok(error instanceof TypeError);
+    assert.equal(error.code, 'ERR_INVALID_ARG_VALUE');
+    assert.equal(error.message, `${count} headers are more than can be given at once (4096): send fewer, or add them one by one with putheader()`);
+    return true;
+  };
+  const sent = [];
+  const connection = new HTTPConnection('www.example.org', {
+    create_connection: () =>
+      new Duplex({
+        read() {},
+        write(chunk, _encoding, callback) {
+          sent.push(chunk);
+          callback();
+        },
+      }),
+  });
+  await assert.rejects(connection.request('GET', '/', null, many(4097)), wanted(4097));
+  await assert.rejects(connection.request('PUT', '/', ['x'], {}, { trailers: many(5000) }), wanted(5000));
+  assert.throws(() => connection.set_tunnel('www.example.org', 443, many(4097)), wanted(4097));
+  assert.equal(sent.length, 0);
+  connection.putrequest('GET', '/');
+  assert.throws(() => connection.putheader('x', ...new Array(4097).fill(SECRET)), /^TypeError: 4097 values of one header are more than can be given at once \(4096\): make one of some of them$/);
+  for (const [name, value] of many(4097)) connection.putheader(name, value);
+  await connection.endheaders();
+  assert.equal(String(Buffer.concat(sent)).match(/x-\d+: /g).length, 4097);
+  connection.close();
+  await connection.request('GET', '/', null, many(4096));
+  connection.close();
+  assert.equal(new HTTPMessage(many(5000)).length, 5000);
 });
