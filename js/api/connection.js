@@ -39,7 +39,7 @@ import * as diagnostics from '../watch/diagnostics.js';
 import { SHOWN, shown } from '../watch/shown.js';
 import { HTTP_PORT } from './constants.js';
 import { Requests, STATES } from './requests.js';
-import { forsake, givenAway, HTTPResponse, Source } from './response.js';
+import { forsake, givenAway, HTTPResponse, isResponse, Source } from './response.js';
 import { Settings, termsOf } from './settings.js';
 import { overridesSteps, requestBySteps, sendBySteps, untilChannel } from './steps.js';
 
@@ -521,6 +521,14 @@ export class HTTPConnection extends Settings {
     });
   }
 
+  /** @throws {TypeError} for a response_class that is none, or whose responses are not ours to read and to close */
+  #makeResponse(channel, exchange) {
+    const { response_class } = this;
+    const given = typeof response_class === 'function' ? new response_class(new Source(this.#requests, this, channel, exchange)) : response_class;
+    if (isResponse(given)) return given;
+    throw argumentError(`response_class must be HTTPResponse or a class that extends it, and ${typeof response_class === 'function' ? 'made' : 'is'} ${kindOf(given)}`, 'ERR_INVALID_ARG_TYPE');
+  }
+
   /** The response whose head is in. */
   #accept(channel, exchange) {
     const { core } = channel;
@@ -530,7 +538,7 @@ export class HTTPConnection extends Settings {
     const { debuglevel } = this;
     let response;
     try {
-      response = new this.response_class(new Source(this.#requests, this, channel, exchange));
+      response = this.#makeResponse(channel, exchange);
     } catch (given) {
       const reason = thrownBy('response_class', given);
       exchange.finish();

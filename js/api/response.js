@@ -74,6 +74,9 @@ export let forsake;
 /** Ends a response whose socket was given away. @type {(response: HTTPResponse) => void} @private */
 export let givenAway;
 
+/** Is it a response of ours, whatever its class? @type {(value: unknown) => boolean} @private */
+export let isResponse;
+
 /**
  * The response to a request. Made by `HTTPConnection.getresponse`.
  *
@@ -96,6 +99,7 @@ export class HTTPResponse {
   static {
     forsake = (response, error) => response.#inflow.forsake(error);
     givenAway = (response) => response.#inflow.givenAway();
+    isResponse = (value) => typeof value === 'object' && value !== null && #inflow in value;
   }
 
   /**

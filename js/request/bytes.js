@@ -12,11 +12,31 @@ export function isBytes(value) {
   return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value);
 }
 
-/** @param {ArrayBufferView | ArrayBuffer | SharedArrayBuffer} value @returns {Buffer} its bytes, not copied */
+/**
+ * @param {ArrayBufferView | ArrayBuffer | SharedArrayBuffer} value
+ * @returns {Buffer} its bytes, not copied
+ * @throws {TypeError} when its memory was transferred: it is not the same as nothing
+ */
 export function asBuffer(value) {
+  const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
+  if (buffer.byteLength === 0 && isDetached(buffer)) {
+    throw argumentError('the memory of these bytes was transferred, or given to a worker: give them before that, or a copy', 'ERR_INVALID_ARG_VALUE');
+  }
   if (Buffer.isBuffer(value)) return value;
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return Buffer.from(value);
+}
+
+/** Was its memory taken away? Older versions of Node don't tell, but make no view of it. */
+function isDetached(buffer) {
+  if (typeof buffer.detached === 'boolean') return buffer.detached;
+  if (types.isSharedArrayBuffer(buffer)) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /**
