@@ -296,7 +296,8 @@ function nested(play, connection, act) {
     return;
   }
   const { api } = connection;
-  const call = act === 'request' ? () => api.request('GET', `/${play.nested(connection).id}`) : act === 'connect' ? () => api.connect() : () => api.getresponse();
+  const made = act === 'request' ? play.nested(connection) : null;
+  const call = act === 'request' ? () => api.request('GET', `/${made.id}`) : act === 'connect' ? () => api.connect() : () => api.getresponse();
   connection.busy++;
   play.follow(`${act} from inside`, connection, call, {
     waits: () => true,
@@ -304,6 +305,9 @@ function nested(play, connection, act) {
     failed: (error) => {
       connection.busy--;
       play.model.checkLoose(connection, error, `${act} from inside a callback`);
+      if (made === null || !(error instanceof ImproperConnectionState)) return;
+      play.peer.forget(made); // it was refused: what fails next is another's
+      connection.requests = connection.requests.filter((one) => one !== made);
     },
   });
 }

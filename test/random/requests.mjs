@@ -222,7 +222,10 @@ function putrequest(play, op, connection) {
     if (isStateError(error) && (known !== 'idle' || uploads || connection.state === 'unknown')) return;
     if (connection.foreign.has(error)) return;
     // One who is told of its beginning can close the connection, and the body before can be on its way still.
-    if (!(error instanceof NotConnected) && !/the body before is being sent/.test(error.message)) play.report('state', `putrequest ${one.name} in the state ${known} has ${textOf(error)}`);
+    if (error instanceof NotConnected || /the body before is being sent/.test(error.message)) return;
+    // What has failed the upload before, and was told to nobody, is the next request's error however that is begun.
+    const wrong = play.model.wrongError(one, error, 'request');
+    if (wrong !== null) play.report(wrong.kind, `putrequest ${one.name} in the state ${known}: ${wrong.text}`);
   }
 }
 
