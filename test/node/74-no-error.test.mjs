@@ -99,3 +99,41 @@ test('a body of which nobody waits for more, when its signal is aborted with nul
   controller.abort(null);
   await assert.rejects(settles(response.read()), { name: 'AbortError' });
 });
+
+for (const [what, act] of Object.entries({
+  'connecting': (conn, signal) => {
+    conn.create_connection = () => new Promise(() => {});
+    return conn.request('GET', '/', null, {}, { signal });
+  },
+  'sending a body': (conn, signal) =>
+    conn.request(
+      'PUT',
+      '/',
+      (async function* () {
+        yield 'a';
+        await new Promise(() => {});
+      })(),
+      {},
+      { signal },
+    ),
+  'waiting for a response': async (conn, signal) => {
+    await conn.request('GET', '/', null, {}, { signal });
+    return conn.getresponse();
+  },
+})) {
+  test(`a signal that is aborted with null while ${what} is an AbortError`, async () => {
+    const conn = connect('');
+    const controller = new AbortController();
+    const acting = act(conn, controller.signal);
+    acting.catch(() => {});
+    await new Promise(setImmediate);
+    controller.abort(null);
+    await assert.rejects(settles(acting), (error) => {
+      assert.equal(error.name, 'AbortError');
+      assert.equal(controller.signal.reason, null);
+      return true;
+    });
+    assert.equal(conn.sock, null);
+    conn.close();
+  });
+}
