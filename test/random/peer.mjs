@@ -43,6 +43,7 @@ class Session {
   #socket;
   #rest = Buffer.alloc(0);
   #request = null; // whose body is read
+  #seen = null; // what was seen here of the last one, which can come once more on another connection
   #left = 0; // bytes of the body or of the chunk
   #chunked = false;
   #over = false; // nothing more is understood
@@ -116,8 +117,8 @@ class Session {
     const text = this.#rest.latin1Slice(0, end < 0 ? Math.min(this.#rest.length, 400) : end + 4);
     const before = this.requests.at(-1);
     if (before?.overlong && !BEGINS.test(text)) return this.#takeExcess(before);
-    if (before?.seen.excess > 0) {
-      this.#fail('server-desync', `a request came behind ${before.seen.excess} bytes over the body of ${before.name}: ${JSON.stringify(text.slice(0, 80))}`);
+    if (this.#seen?.excess > 0) {
+      this.#fail('server-desync', `a request came behind ${this.#seen.excess} bytes over the body of ${before.name}: ${JSON.stringify(text.slice(0, 80))}`);
       return false;
     }
     if (!HEAD.test(text) && (end >= 0 || text.includes('\r\n') || !/^[A-Z]{0,8}( |$)/.test(text) || text.length > 300)) {
@@ -135,7 +136,8 @@ class Session {
 
   /** What the caller sent by hand over what was announced: all of that, and nothing else, may come. @returns {boolean} is there more? */
   #takeExcess(before) {
-    const { seen, upload } = before;
+    const { upload } = before;
+    const seen = this.#seen;
     const bytes = this.#rest.subarray(0, upload.size - seen.received - seen.excess);
     const wrong = bytes.length === 0 ? 'there is more' : difference(bytes, upload, seen.received + seen.excess, this.#peer.labels());
     if (wrong !== null) {
@@ -158,6 +160,7 @@ class Session {
     if (request.seen !== null && !request.repeatable) this.#fail('sent-twice', `${request.name} was sent twice`);
     this.requests.push(request);
     const seen = new Seen(this);
+    this.#seen = seen;
     request.seen = seen;
     request.head = text;
     const length = /\r\ncontent-length: *(\d+)/i.exec(text);
@@ -182,7 +185,7 @@ class Session {
     const bytes = this.#rest.subarray(0, this.#left);
     this.#rest = this.#rest.subarray(bytes.length);
     this.#left -= bytes.length;
-    const { seen } = request;
+    const seen = this.#seen;
     const wrong = difference(bytes, request.upload, seen.received, this.#peer.labels());
     if (wrong !== null) {
       this.#fail('upload-bytes', `the body of ${request.name} at the server: ${wrong}`);
@@ -231,7 +234,7 @@ class Session {
 
   #finishRequest() {
     const request = this.#request;
-    const { seen } = request;
+    const seen = this.#seen;
     this.#request = null;
     this.#chunked = false;
     this.#left = 0;
