@@ -360,7 +360,7 @@ int32_t porthole_conn_putheader(porthole_conn *conn, porthole_span name, const p
  * @param flags PORTHOLE_ENCODE_CHUNKED, PORTHOLE_HAS_BODY, PORTHOLE_HAS_TRAILERS
  * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; PORTHOLE_LENGTH_MISMATCH; PORTHOLE_REQUEST_TRANSFER_ENCODING;
  *          PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_UNSOLICITED when bytes came since the
- *          request was started
+ *          request was started, PORTHOLE_CANNOT_SEND_REQUEST when some were sent by hand
  */
 int32_t porthole_conn_endheaders(porthole_conn *conn, uint32_t body, uint64_t size, uint32_t flags);
 
