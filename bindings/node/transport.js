@@ -329,6 +329,14 @@ export class Transport {
     this.onreadable();
   }
 
+  /** Tells nobody any more what can be received and sent. */
+  unlisten() {
+    this.onreadable = () => {};
+    this.ondrain = () => {};
+    this.offer = () => null;
+    this.onpassed = () => 0;
+  }
+
   /** Lets go of the socket: it is somebody else's now, who reads it as any stream. */
   release() {
     this.rest(false);

@@ -153,10 +153,7 @@ export class Channel {
     this.#receivedUntil = transport.bytesReceived;
     this.core.host.remove(this.#handle);
     this.transport = null;
-    transport.onreadable = () => {};
-    transport.ondrain = () => {};
-    transport.offer = () => null;
-    transport.onpassed = () => 0;
+    transport.unlisten();
     return transport;
   }
 

@@ -12,33 +12,13 @@ import { Buffer } from 'node:buffer';
 import types from 'node:util/types';
 import { IncompleteRead, NotConnected } from '../errors.js';
 import { IDLE, PHASE_LENGTH, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
+import { Begun, Filling, memoryGone, NO_MEMORY, nothing } from './operations.js';
 import { abortedOf, reasonOf } from './signals.js';
 
 const NEWLINE = 10;
 const WHOLE_MAX = 64 * 1024 * 1024; // bodies up to this size get their memory at once, larger ones as they come
 const BLOCK_MIN = 64 * 1024;
 const BLOCK_MAX = 8 * 1024 * 1024;
-
-/** Bytes of an ArrayBuffer: 0 once it was transferred. */
-const byteLengthOf = Function.prototype.call.bind(Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get);
-
-const NO_MEMORY = { absorb: null, room: null, wanted: null, passed: null, taken: null, resolve: null, reject: null };
-
-const nothing = () => Buffer.alloc(0);
-
-/**
- * A read.
- *
- * @typedef {object} Operation
- * @property {() => unknown} step gives its result, or undefined as long as there is none, or throws
- * @property {(() => number) | null} absorb takes what is at hand; answers how much that was
- * @property {(() => Uint8Array | null) | null} room memory of ours for what comes next
- * @property {(() => number) | null} wanted how many bytes more it has memory for
- * @property {((bytes: Uint8Array) => number) | null} passed takes body bytes, which may have come into `room`; answers how many
- * @property {(() => Buffer) | null} taken what it has taken so far
- * @property {((value: any) => void) | null} resolve of who waits for it, once somebody does
- * @property {((error: unknown) => void) | null} reject
- */
 
 export class Inflow {
   /** What every further read raises. @type {any} */
@@ -102,7 +82,7 @@ export class Inflow {
   /**
    * Begins an operation, after those that wait.
    *
-   * @param {Operation | (() => unknown)} operation or its step alone
+   * @param {import('./operations.js').Operation | (() => unknown)} operation or its step alone
    * @returns {Promise<any>}
    */
   perform(operation) {
@@ -313,7 +293,7 @@ export class Inflow {
 
   /** The rest of the body. */
   rest() {
-    return this.#begun(() => {
+    return new Begun(() => {
       if (this.#ended()) return nothing();
       const known = this.#hasLength || this.#complete;
       const size = known ? this.#left : Number.POSITIVE_INFINITY;
@@ -325,7 +305,7 @@ export class Inflow {
 
   /** So many bytes, unless the body ends before. @param {number} wanted */
   some(wanted) {
-    return this.#begun(() => {
+    return new Begun(() => {
       if (this.#ended()) return nothing();
       const known = this.#hasLength || this.#complete ? this.#left : Number.POSITIVE_INFINITY;
       const size = Math.min(wanted, known);
@@ -346,7 +326,7 @@ export class Inflow {
    */
   into(target) {
     const shared = types.isSharedArrayBuffer(target.buffer); // of any realm; it can't go away
-    return this.#begun(() => (this.#ended() ? 0 : this.#fill(target, shared, (count) => count)));
+    return new Begun(() => (this.#ended() ? 0 : this.#fill(target, shared, (count) => count)));
   }
 
   /** What is at hand, at most so many bytes; waits only when nothing is. @param {number} wanted below 0 for all */
@@ -429,58 +409,25 @@ export class Inflow {
     return { ...NO_MEMORY, step, taken: line };
   }
 
-  /** An operation whose first step makes it: what it is depends on what is at hand by then. */
-  #begun(make) {
-    let made;
-    const operation = {
-      step: () => {
-        if (made === undefined) {
-          const result = make();
-          if (typeof result !== 'object' || typeof result.step !== 'function') return result;
-          made = result;
-        }
-        return made.step();
-      },
-      absorb: () => made?.absorb() ?? 0,
-      room: () => made?.room() ?? null,
-      wanted: () => made?.wanted() ?? 0,
-      passed: (bytes) => made?.passed(bytes) ?? 0,
-      taken: () => made?.taken() ?? nothing(),
-      resolve: null,
-      reject: null,
-    };
-    return operation;
-  }
-
   /**
    * Fills memory, and gives `result` of how much there is: less only at the end of the body, or before a failure that the
    * next read raises. With `whole` a failure is raised at once.
    */
   #fill(target, ours, result, whole = false) {
     const channel = this.#channel;
-    const wanted = target.length;
-    const memory = new Filling(target);
-    const isThere = () => ours || (target.length >= wanted && byteLengthOf(target.buffer) >= wanted);
-    const absorb = () => (isThere() ? memory.read(channel) : 0);
-    const step = () => {
-      if (!isThere()) throw memoryGone(memory.filled);
-      if (!channel.abandoned) absorb();
+    const memory = new Filling(channel, target, ours);
+    memory.step = () => {
+      if (!memory.isThere) throw memoryGone(memory.filled);
+      if (!channel.abandoned) memory.absorb();
       if (memory.left === 0 || (this.#complete && !channel.abandoned)) {
         this.#endIfRead();
         return result(memory.filled);
       }
       if (!channel.failed) return undefined;
-      if (whole || memory.filled === 0 || channel.abandoned) throw this.#failure(() => memory.copy());
+      if (whole || memory.filled === 0 || channel.abandoned) throw this.#failure(() => memory.taken());
       return result(memory.filled);
     };
-    return {
-      step,
-      absorb,
-      room: () => (ours ? memory.room : null),
-      wanted: () => (isThere() ? memory.left : 0),
-      passed: (bytes) => (isThere() ? memory.put(bytes) : 0),
-      taken: () => memory.copy(),
-    };
+    return memory;
   }
 
   /** Reads up to `wanted` bytes in blocks: their number is not known, or too large to make room for it at once. */
@@ -488,13 +435,14 @@ export class Inflow {
     const channel = this.#channel;
     const blocks = [];
     let total = 0; // in the blocks that are full
-    const next = () => new Filling(Buffer.allocUnsafeSlow(Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX))));
+    const size = () => Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX));
+    const next = () => new Filling(channel, Buffer.allocUnsafeSlow(size()), true);
     let block = next();
     const gathered = () => Buffer.concat([...blocks, block.bytes]);
     const absorb = () => {
       let taken = 0;
       for (;;) {
-        taken += block.read(channel);
+        taken += block.absorb();
         if (block.left > 0 || total + block.filled === wanted) return taken;
         blocks.push(block.bytes);
         total += block.filled;
@@ -512,7 +460,8 @@ export class Inflow {
       if (whole || total + block.filled === 0 || channel.abandoned) throw this.#failure(gathered);
       return gathered();
     };
-    return { step, absorb, room: () => block.room, wanted: () => block.left, passed: (bytes) => block.put(bytes), taken: gathered };
+    const [room, passed] = [() => block.room(), (bytes) => block.passed(bytes)];
+    return { ...NO_MEMORY, step, absorb, room, wanted: () => block.left, passed, taken: gathered };
   }
 
   /** Gives `take()` once body bytes are at hand, `end()` at the end of the body; undefined as long as neither. */
@@ -531,61 +480,4 @@ export class Inflow {
     if (failed !== null && !channel.abandoned) return failed();
     throw this.#failure(partial);
   }
-}
-
-/** Memory that is being filled, from its beginning. */
-class Filling {
-  /** So many bytes of it are. */
-  filled = 0;
-  #memory;
-  #end;
-
-  /** @param {Uint8Array} memory */
-  constructor(memory) {
-    this.#memory = memory;
-    this.#end = memory.length; // it can become shorter
-  }
-
-  get left() {
-    return this.#end - this.filled;
-  }
-
-  get room() {
-    return this.#memory.subarray(this.filled, this.#end);
-  }
-
-  /** What was filled: the memory itself. */
-  get bytes() {
-    return this.#memory.subarray(0, this.filled);
-  }
-
-  copy() {
-    return Buffer.from(this.bytes);
-  }
-
-  /** Takes what the channel has. @returns {number} how many bytes */
-  read(channel) {
-    const count = channel.read(this.#memory, this.filled, this.left);
-    this.filled += count;
-    return count;
-  }
-
-  /** Takes bytes that came, into `room` or elsewhere. @returns {number} how many there was room for */
-  put(bytes) {
-    const count = Math.min(bytes.length, this.left);
-    const target = this.#memory;
-    if (bytes.buffer !== target.buffer || bytes.byteOffset !== target.byteOffset + this.filled) {
-      target.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.filled);
-    }
-    this.filled += count;
-    return count;
-  }
-}
-
-/** The memory of a reader went away while bytes were waited for. */
-function memoryGone(count) {
-  const error = new TypeError(
-    `the memory given to readinto was transferred or shrunk while it was waited for: ${count} bytes had been written to it`,
-  );
-  return Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
 }
