@@ -118,11 +118,7 @@ export class Channel {
       throw memoryHint(error);
     }
     turnover.opened();
-    this.waiting = new Waiting(
-      (error) => this.abort(error),
-      () => this.#progress(),
-      () => this.rest(),
-    );
+    this.waiting = new Waiting((error) => this.abort(error), () => this.#progress(), () => this.rest());
   }
 
   // ---- the transport ----
@@ -398,6 +394,7 @@ export class Channel {
   #offer() {
     const { transport, reader } = this;
     transport.most = transport.filled ? BLOCK : LEAD;
+    this.#spacious ||= transport.filled; // of a block, all of it can go through the guest
     if (!this.core.open) return null;
     const certain = this.#certain;
     if (certain < DIRECT_MIN) return null;

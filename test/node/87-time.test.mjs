@@ -233,7 +233,7 @@ describe('a wait for a peer to take what is sent', () => {
     new Promise((resolve) => {
       const waiting = new Waiting(
         (error) => {
-          waiting.close(error);
+          waiting.close(() => error);
           resolve(error);
         },
         progress,
@@ -243,7 +243,7 @@ describe('a wait for a peer to take what is sent', () => {
       whileWaiting();
       setTimeout(() => {
         resolve('going on');
-        waiting.close(new Error('the test is over'));
+        waiting.close(() => new Error('the test is over'));
       }, 8 * SECONDS * 1000);
     });
 
