@@ -165,7 +165,8 @@ int32_t porthole_split_host(porthole_span text, uint32_t has_port, porthole_host
       return PORTHOLE_HOST_NEEDS_BRACKETS;
     }
     if (!porthole__decimal(digits, &number) || number > 65535) {
-      return PORTHOLE_BAD_PORT;
+      /* Of a URL, or of a path behind the port, the slash is what has to be told. */
+      return porthole__find(digits.data, end, '/') < end ? PORTHOLE_BAD_HOST : PORTHOLE_BAD_PORT;
     }
     port = (int32_t)number;
   }

@@ -199,6 +199,8 @@ static void hosts_are_split_as_http_client_does(void **state) {
       {"", 0, PORTHOLE_EMPTY_HOST, "", 0},
       {"a b", 0, PORTHOLE_BAD_HOST, "", 0},
       {"a/b", 0, PORTHOLE_BAD_HOST, "", 0},
+      {"http://a", 0, PORTHOLE_BAD_HOST, "", 0},
+      {"a:80/b", 0, PORTHOLE_BAD_HOST, "", 0},
       {"a:65536", 0, PORTHOLE_BAD_PORT, "", 0},
       {"a:-1", 0, PORTHOLE_BAD_PORT, "", 0},
       {"a:99999999999999999999", 0, PORTHOLE_BAD_PORT, "", 0},
