@@ -290,7 +290,7 @@ const REMEDIES = {
   },
   ResponseNotReady: {
     __proto__: null,
-    Idle: 'send a request, and await that, before getresponse(); after the connection was closed too',
+    Idle: 'send a request, and await that, before getresponse(); what close() or an error has ended is to be sent again',
     'Request-started': 'call endheaders(), and await that, before getresponse()',
     'Request-sent': 'read the response before to its end, or close() it, before the next getresponse()',
   },

@@ -223,7 +223,8 @@ function roomFor(run) {
 
 function checkHostText(host) {
   if (typeof host !== 'string') {
-    throw argumentError(`the host must be a string, not ${kindOf(host)}`, 'ERR_INVALID_ARG_TYPE');
+    const hint = host instanceof URL ? 'give url.host' : 'it comes first, by itself, and the port after it';
+    throw argumentError(`the host must be a string, not ${kindOf(host)}: ${hint}`, 'ERR_INVALID_ARG_TYPE');
   }
   const wrong = notHost(host);
   if (wrong !== '') throw new InvalidURL(`${wrong}: ${quoted(withoutUserinfo(host))}`);
@@ -314,7 +315,8 @@ let noted = false;
 function noteMilliseconds(name, value) {
   if (noted) return;
   noted = true;
-  const time = value < HOUR ? `${Math.round(value / 60)} minutes` : `${Math.round(value / HOUR)} hours`;
+  const [count, unit] = value < HOUR ? [Math.round(value / 60), 'minute'] : [Math.round(value / HOUR), 'hour'];
+  const time = `${count} ${unit}${count === 1 ? '' : 's'}`;
   const message = `${name} is in seconds, and ${value} of them are ${time}: was ${name}: ${value / 1000} meant?`;
   process.emitWarning(message, { code: 'PORTHOLE_SECONDS' });
 }

@@ -65,6 +65,22 @@ test('a response that is made by hand says what to do instead', () => {
   }
 });
 
+test('a host that is no string says what to give', () => {
+  for (const [host, message] of [
+    [new URL('http://h:8080/'), /^the host must be a string, not an object of URL: give url\.host$/],
+    [{ host: 'h', port: 80 }, /^the host must be a string, not an object of Object: it comes first, by itself, and the port after it$/],
+    [undefined, /^the host must be a string, not undefined: it comes first/],
+  ]) {
+    assert.throws(() => new HTTPConnection(host), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message });
+  }
+});
+
+test('a body that contradicts its Content-Length says what to leave out', async () => {
+  const conn = new HTTPConnection('h', { create_connection: () => new MemoryPeer([]) });
+  await assert.rejects(conn.request('POST', '/', 'abc', { 'Content-Length': 5 }), { code: 'ERR_INVALID_ARG_VALUE', message: /: leave the header out/ });
+  conn.close();
+});
+
 test('kindOf shows neither strings nor functions', () => {
   assert.deepEqual(
     [null, undefined, '', 'secret', () => 'secret', 5, true, 7n, {}, [], Object.create(null)].map(kindOf),
