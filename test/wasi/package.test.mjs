@@ -104,6 +104,22 @@ describe('the package for WASI', { skip }, () => {
     });
   });
 
+  test('the plugin of the guide is built by the commands of the guide, and reaches what its host allows', async () => {
+    const page = readFileSync(join(root, 'js', 'guide', 'plugins.md'), 'utf8');
+    const path = join(shop.folder, 'plugin');
+    mkdirSync(join(path, 'node_modules'), { recursive: true });
+    symlinkSync(join(shop.folder, 'package'), join(path, 'node_modules', 'porthole'));
+    await withServer((socket) => socket.on('data', () => socket.write(hello)), async (port) => {
+      for (const [, name, text] of page.matchAll(/^```(?:c|mjs)\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)) {
+        writeFileSync(join(path, name), text.replaceAll(':8000', `:${port}`));
+      }
+      const [, commands] = /^```sh\n([\s\S]*?)^```$/m.exec(page);
+      const { stdout } = await execute('bash', ['--norc', '-ec', commands], { cwd: path });
+      const [, refusal] = /`(error -404: [^`]*)`/.exec(page);
+      assert.equal(stdout, `hello\n${refusal}\n`);
+    });
+  });
+
   const noPkgConfig = spawnSync('pkg-config', ['--version']).status !== 0 && 'apt-get install pkg-config';
   /** Builds the program by what pkg-config says of a library. @returns {Promise<string>} its path */
   async function buildBy(library, command) {
