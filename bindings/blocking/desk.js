@@ -53,6 +53,15 @@ const WAKE_AT = 128 * 1024;
 /** Turns of the event loop in which what a write has failed with is told. */
 const END_TURNS = 8;
 
+/** What a server that doesn't speak TLS is taken for. */
+const NO_TLS = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|DATA_LENGTH_TOO_LONG|HTTP_REQUEST)$/;
+
+/** An error in words for people: OpenSSL's tell where in its sources they arose. @param {any} error */
+function wordsOf(error) {
+  if (error.library !== 'SSL routines' || typeof error.reason !== 'string') return error.message;
+  return NO_TLS.test(error.code) ? `${error.reason}: is TLS spoken at this port?` : error.reason;
+}
+
 /**
  * Who decides for a caller, and counts.
  *
@@ -157,7 +166,7 @@ class Berth {
       line.set(PHASE, HANDSHAKE);
       this.#opened.name = name; // another one than was opened, in a tunnel of a caller's that has no policy
       const result = transport.startTls(name, (flags & TLS_ALPN_HTTP1) !== 0);
-      if (result < 0 && result !== WANT_READ) this.#fail(result, transport.error?.message ?? 'TLS could not be started');
+      if (result < 0 && result !== WANT_READ) this.#fail(result, transport.error ? wordsOf(transport.error) : 'TLS could not be started');
       transport.socket.unref?.();
     }
     this.#look();
@@ -229,7 +238,7 @@ class Berth {
       }
       const result = transport.receive(line.in, room.byteOffset - line.in.byteOffset, room.length);
       if (result > 0) this.#arrived(result);
-      else if (result < 0 && !this.#isEnd(result)) this.#fail(result, transport.error?.message ?? '');
+      else if (result < 0 && !this.#isEnd(result)) this.#fail(result, transport.error ? wordsOf(transport.error) : '');
       else if (this.#endsLater()) return;
       else line.set(ENDED, 1);
     }
@@ -319,7 +328,7 @@ class Berth {
     if (transport.writable || taken === put) return;
     this.#look();
     const { errored } = transport.socket; // it is told of later, and says more
-    if (errored) this.#fail(hostCode(errored), errored.message);
+    if (errored) this.#fail(hostCode(errored), wordsOf(errored));
     else this.#fail(HOST_CLOSED, 'the connection is closed for sending');
   }
 

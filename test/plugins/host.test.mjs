@@ -21,6 +21,8 @@ const TIMED_OUT = -403;
 const NOT_FOUND = -402;
 const OTHER = -412;
 const WANT_READ = -1;
+const TLS_HANDSHAKE = -405;
+const OPEN_TLS = 1;
 const OPEN_IPV6 = 4;
 const lookupTo =
   (...addresses) =>
@@ -124,6 +126,15 @@ describe('a host', { skip: noClang }, () => {
     const other = await raw.open('127.0.0.1', port);
     assert.equal(await raw.startTls(other, 'other.example'), DENIED);
     assert.equal(seen.map(({ text }) => text).join(''), '');
+  });
+
+  test('says in plain words that a server speaks no TLS', async () => {
+    const plain = await listen(net.createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 400 No\r\n\r\n'))), '127.0.0.1');
+    const raw = await start({ allow: ['https://127.0.0.1:*'] });
+    const handle = await raw.open('127.0.0.1', plain.address().port, OPEN_TLS);
+    assert.equal(await raw.startTls(handle, '127.0.0.1'), TLS_HANDSHAKE);
+    assert.match(await raw.words(handle), /^[a-z ]+: is TLS spoken at this port\?$/);
+    plain.close();
   });
 
   test('speaks no TLS where a rule allows http alone', async () => {
