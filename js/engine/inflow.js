@@ -326,7 +326,8 @@ export class Inflow {
    */
   into(target) {
     const shared = types.isSharedArrayBuffer(target.buffer); // of any realm; it can't go away
-    return new Begun(() => (this.#ended() ? 0 : this.#fill(target, shared, (count) => count)));
+    const size = target.length; // now: it can be another one when it is this one's turn
+    return new Begun(() => (this.#ended() ? 0 : this.#fill(target, shared, (count) => count, false, size)));
   }
 
   /** What is at hand, at most so many bytes; waits only when nothing is. @param {number} wanted below 0 for all */
@@ -410,12 +411,12 @@ export class Inflow {
   }
 
   /**
-   * Fills memory, and gives `result` of how much there is: less only at the end of the body, or before a failure that the
+   * Fills the first `size` bytes of memory, and gives `result` of how much there is: less only at the end of the body, or before a failure that the
    * next read raises. With `whole` a failure is raised at once.
    */
-  #fill(target, ours, result, whole = false) {
+  #fill(target, ours, result, whole = false, size = target.length) {
     const channel = this.#channel;
-    const memory = new Filling(channel, target, ours);
+    const memory = new Filling(channel, target, ours, size);
     memory.step = () => {
       if (!memory.isThere) throw memoryGone(memory.filled);
       if (!channel.abandoned) memory.absorb();
@@ -436,7 +437,10 @@ export class Inflow {
     const blocks = [];
     let total = 0; // in the blocks that are full
     const size = () => Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX));
-    const next = () => new Filling(channel, Buffer.allocUnsafeSlow(size()), true);
+    const next = () => {
+      const memory = Buffer.allocUnsafeSlow(size());
+      return new Filling(channel, memory, true, memory.length);
+    };
     let block = next();
     const gathered = () => Buffer.concat([...blocks, block.bytes]);
     const absorb = () => {

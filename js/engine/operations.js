@@ -83,12 +83,17 @@ export class Filling {
   #ours;
   #end;
 
-  /** @param {import('./channel.js').Channel} channel @param {Uint8Array} memory @param {boolean} ours can't it go away? */
-  constructor(channel, memory, ours) {
+  /**
+   * @param {import('./channel.js').Channel} channel
+   * @param {Uint8Array} memory
+   * @param {boolean} ours can't it go away?
+   * @param {number} size how many bytes of it are to be filled
+   */
+  constructor(channel, memory, ours, size) {
     this.#channel = channel;
     this.#memory = memory;
     this.#ours = ours;
-    this.#end = memory.length;
+    this.#end = size;
   }
 
   get isThere() {

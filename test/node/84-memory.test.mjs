@@ -56,6 +56,34 @@ function guards() {
   };
 }
 
+describe('memory of a readinto that waits behind another read', () => {
+  test('makes it reject when it goes away, and not tell that the body is at its end', LIMIT, () =>
+    withStalled(async ({ response, more }) => {
+      const first = response.read(4);
+      const { buffer } = new Uint8Array(1000);
+      const second = response.readinto(new Uint8Array(buffer));
+      structuredClone(buffer, { transfer: [buffer] });
+      const refused = assert.rejects(second, { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+      await more(0, 8);
+      assert.equal((await settles(first)).toString(), 'EVIL');
+      await settles(refused);
+      assert.equal((await settles(response.read(4))).toString(), 'EVIL');
+    }),
+  );
+
+  test('is filled as far as it went when it was given', LIMIT, () =>
+    withStalled(async ({ response, more }) => {
+      const first = response.read(4);
+      const buffer = new ArrayBuffer(4, { maxByteLength: 100 });
+      const second = response.readinto(new Uint8Array(buffer));
+      buffer.resize(100);
+      await more(0, 8);
+      await settles(first);
+      assert.equal(await settles(second), 4);
+    }),
+  );
+});
+
 describe('memory that goes away while readinto waits', () => {
   for (const [what, go] of Object.entries({
     'transferred to another thread': (buffer) => structuredClone(buffer, { transfer: [buffer] }),
