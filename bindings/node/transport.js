@@ -548,8 +548,15 @@ export class Transport {
     this.onreadable();
   };
 
+  /** It has ended: who waits for the connection would wait in vain. */
+  #endConnecting() {
+    if (this.#connecting === null) return;
+    this.#connecting(Object.assign(new Error('the socket was closed before it was connected'), { code: 'ECONNRESET', syscall: 'connect' }));
+  }
+
   #onend = () => {
     this.#ended = true;
+    this.#endConnecting();
     this.onreadable();
   };
 
@@ -566,6 +573,7 @@ export class Transport {
   #onclose = () => {
     if (!this.#ended && this.failure === undefined) {
       this.#ended = true;
+      this.#endConnecting();
       this.onreadable();
     }
     this.ondrain();

@@ -65,6 +65,23 @@ test('a Duplex whose destroy throws is given up all the same', async () => {
   assert.equal(connection.sock, null);
 });
 
+for (const [what, end] of Object.entries({
+  ends: (sock) => sock.push(null),
+  'is closed without an error': (sock) => sock.destroy(),
+})) {
+  test(`a Duplex that ${what} before it is connected fails the request`, async () => {
+    const create_connection = () => {
+      const sock = new MemoryPeer();
+      sock.connecting = true;
+      setImmediate(() => end(sock));
+      return sock;
+    };
+    const connection = new HTTPConnection('h', 80, { create_connection });
+    await assert.rejects(connection.request('GET', '/'), { code: 'ECONNRESET', phase: 'connect', retry_safe: 'yes' });
+    connection.close();
+  });
+}
+
 test('a Duplex that has ended already is replaced, as a connection that the server closed', () =>
   withServer(
     () => 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere',
