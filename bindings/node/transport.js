@@ -171,6 +171,8 @@ export class Transport {
   settled = true;
   /** Has the last read filled its buffer, so that there is more than that at once? */
   filled = false;
+  /** Has somebody else been given the socket, who can have hung anything on it? */
+  lent = false;
 
   #handed = null; // what the kernel may be writing into
   #landed = null; // bytes that have just come, and are nobody's copy yet
@@ -373,9 +375,9 @@ export class Transport {
     return !this.#plain;
   }
 
-  /** Does it hold nothing of a caller's, once it is closed: no settings, and no socket that was brought? */
+  /** Does it hold nothing of a caller's, once it is closed: no settings, and no socket that was brought, or given to somebody? */
   get forgettable() {
-    return this.#plain && !this.#released;
+    return this.#plain && !this.#released && !this.lent;
   }
 
   get writable() {

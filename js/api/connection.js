@@ -76,17 +76,18 @@ export class HTTPConnection extends Settings {
 
   /** The socket in use, or null. @returns {import('node:stream').Duplex | null} */
   get sock() {
-    return this.#requests.link.liveSocket;
+    return this.#requests.link.lend();
   }
 
   /** Uses a connected Duplex; null forgets the one in use without closing it. */
   set sock(socket) {
     const given = socket !== null && socket !== undefined;
-    if ((given ? socket : null) === this.sock) return;
+    const before = this.#requests.link.liveSocket;
+    if ((given ? socket : null) === before) return;
     if (given && !isDuplex(socket)) {
       throw argumentError(`sock must be a Duplex, not ${kindOf(socket)}`, 'ERR_INVALID_ARG_TYPE');
     }
-    if (this.sock !== null) this.#giveUp(() => this.#requests.link.forget());
+    if (before !== null) this.#giveUp(() => this.#requests.link.forget());
     else if (this.#requests.link.socket !== null) this.#requests.leave();
     if (given) this.#requests.link.bring(socket);
   }

@@ -70,6 +70,13 @@ export class Link {
     return socket === null || socket.destroyed || this.channel.error !== undefined ? null : socket;
   }
 
+  /** The same, for a caller. */
+  lend() {
+    const socket = this.liveSocket;
+    if (socket !== null) this.channel.transport.lent = true;
+    return socket;
+  }
+
   /** Can no request go out on the channel any more? */
   get isSpent() {
     return this.channel?.spent === true;
@@ -144,6 +151,7 @@ export class Link {
     if (!diagnostics.closed.hasSubscribers) return; // or nobody but the socket could hold the connection
     const connection = this.#owner;
     const { socket } = transport;
+    transport.lent = true;
     transport.onclosed = () => diagnostics.closed.publish({ connection, socket, error: transport.error });
   }
 
@@ -192,6 +200,7 @@ export class Link {
     this.security = security;
     this.#attach(transport);
     if (diagnostics.opened.hasSubscribers) {
+      transport.lent = true;
       diagnostics.opened.publish({ connection: this.#owner, socket: transport.socket, tls: security });
     }
   }

@@ -82,6 +82,26 @@ test('a connection that was closed is collected, with what a caller gave it', ()
     },
   ));
 
+test('what a caller has hung on the socket of a connection is collected once that was closed', () =>
+  withServer(
+    () => reply('fine'),
+    async ({ port }) => {
+      const used = async () => {
+        const connection = new HTTPConnection('127.0.0.1', port, options);
+        await connection.request('GET', '/');
+        await (await connection.getresponse()).read();
+        const large = Buffer.alloc(1_000_000);
+        connection.sock.on('timeout', () => large);
+        const closed = once(connection.sock, 'close');
+        connection.close();
+        await closed;
+        return new WeakRef(large);
+      };
+      const left = await used();
+      await collectUntil(() => left.deref() === undefined, 'it is held');
+    },
+  ));
+
 test('an HTTPS connection is closed once nobody holds it', { skip: noOpenssl }, async () => {
   const { ca, good } = certificates();
   const server = https.createServer({ cert: readFileSync(good.cert), key: readFileSync(good.key) }, (_, response) => response.end('hello'));
