@@ -44,6 +44,8 @@ const RECORD = 16 * 1024;
 const DIRECT_REST = 16 * 1024;
 /** A receive buffer that has held so many is shared, while its connection rests. */
 const SHARED_MIN = 64 * 1024;
+/** An answer of so many bytes is likely to go on, and is read by whole blocks as long as the kernel has more than that. */
+const LONG = 512 * 1024;
 /** A caller's memory with room for so many is filled to its end by one read, so that the next one fills the next. */
 const FILL_MIN = 16 * 1024;
 
@@ -393,8 +395,9 @@ export class Channel {
   /** Memory of the reader's for the next read, if it is ours and only body bytes can come. */
   #offer() {
     const { transport, reader } = this;
-    transport.most = transport.filled ? BLOCK : LEAD;
-    this.#spacious ||= transport.filled; // of a block, all of it can go through the guest
+    const long = transport.filled && this.bytesReceived > LONG;
+    transport.most = long ? BLOCK : LEAD;
+    this.#spacious ||= long; // all of a block can go through the guest
     if (!this.core.open) return null;
     const certain = this.#certain;
     if (certain < DIRECT_MIN) return null;
