@@ -3,8 +3,10 @@
 // The conformance kit and the hostile guest under every host that blocks: porthole/host, those of demo/hosts, and bindings/posix.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { noOpenssl } from '../support/certificates.mjs';
 import { buildGuest, buildNative, KIT, noClang, STORM } from './build.mjs';
 import { HOSTS } from './hosts.mjs';
@@ -37,6 +39,12 @@ describe('the conformance kit', { skip: noClang || noOpenssl }, () => {
     assert.deepEqual([...new Set(imports.map(({ module }) => module))], ['porthole_host_v1']);
     const names = ['open', 'start_tls', 'send_head', 'send', 'recv', 'wait', 'close', 'info', 'now'];
     assert.deepEqual(imports.map(({ name }) => name).sort(), names.map((name) => `porthole_host_${name}`).sort());
+  });
+
+  test('says in one line that the command of a host is not there', () => {
+    const program = fileURLToPath(new URL('./run.mjs', import.meta.url));
+    const { status, stderr } = spawnSync(process.execPath, [program, 'no-such-host', '{guest}'], { encoding: 'utf8' });
+    assert.deepEqual([status, stderr], [2, "the host can't be started: spawn no-such-host ENOENT\n"]);
   });
 
   test('passes on sockets of POSIX', async () => {

@@ -115,7 +115,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error('usage: node test/kit/run.mjs [--no-tls] [--no-policy] COMMAND… {guest}');
     process.exit(2);
   }
-  const { stdout, stderr, status, denied } = await runKit(args, options);
+  const ended = await runKit(args, options).catch((error) => {
+    if (error.syscall === undefined) throw error;
+    console.error(`the host can't be started: ${error.message}`);
+    process.exit(2);
+  });
+  const { stdout, stderr, status, denied } = ended;
   process.stdout.write(stdout);
   process.stderr.write(stderr);
   if (denied > 0) console.log(`# ${denied} connections came to where none may`);
