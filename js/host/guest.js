@@ -150,7 +150,7 @@ export class Guest {
     this.#account.settle();
     if (this.#calls.length > 0) this.#begin();
     else this.#worker.unref();
-    if (missing) call.reject(argumentError(`the guest exports no function ${JSON.stringify(call.name)}`));
+    if (missing) call.reject(argumentError(`the guest exports no function ${JSON.stringify(call.name)}: is it marked as an export, in C by export_name?`));
     else if (misfit !== undefined) call.reject(argumentError(`${call.name} takes other arguments, an i64 as a bigint: ${misfit}`, 'ERR_INVALID_ARG_TYPE'));
     else call.resolve(value);
   }

@@ -278,6 +278,7 @@ for (const [name, { command, missing }] of Object.entries(HOSTS)) {
         const { status, stderr } = await run(rules, 'open', 'a.example', '80', '0');
         assert.equal(status, 2, JSON.stringify(rules));
         assert.match(stderr, /^.+\n$/, JSON.stringify(rules));
+        if (rules.allow === undefined) assert.match(stderr, rules.limits ? /gold/ : /alow/);
       }
     });
 

@@ -334,7 +334,7 @@ describe('a host', { skip: noClang }, () => {
       const receiving = raw.guest.call('host_recv', handle, raw.body, 1, 300);
       assert.throws(() => raw.guest.read(raw.text, 1), { code: 'ERR_HTTP_GUEST_BUSY' });
       await receiving;
-      await assert.rejects(raw.guest.call('nothing'), { name: 'TypeError', message: /exports no function "nothing"/ });
+      await assert.rejects(raw.guest.call('nothing'), { name: 'TypeError', message: /exports no function "nothing": is it marked as an export/ });
       await assert.rejects(raw.guest.call('text', 'x'), { name: 'TypeError' });
       assert.equal(await raw.guest.call('text'), raw.text);
     });

@@ -70,7 +70,7 @@ class Rule:
     def __post_init__(self):
         match = RULE.fullmatch(self.text)
         if match is None:
-            raise ValueError(f"no rule: {self.text}")
+            raise ValueError(f"{self.text} is no rule: a rule is [scheme://]host[:port]")
         scheme, host, port = match.groups()
         self.schemes = (scheme,) if scheme else ("http", "https")
         self.port = int(port) if port and port != "*" else port
@@ -110,14 +110,18 @@ class Policy:
         self.deny = [Rule(text) for text in deny]
         unknown = set(limits or {}) - set(LIMITS)
         if unknown:
-            raise ValueError(f"no limit: {', '.join(sorted(unknown))}")
+            raise ValueError(f"there is no limit {', '.join(sorted(unknown))}: there are {', '.join(LIMITS)}")
         self.limits = {**LIMITS, **(limits or {})}
         self.known = names or {}  # as in /etc/hosts: for tests, and for names that no server knows
 
     @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as file:
-            return cls(**json.load(file))
+            rules = json.load(file)
+        unknown = set(rules) - {"allow", "deny", "limits", "names"}
+        if unknown:
+            raise ValueError(f"there is no {', '.join(sorted(unknown))}: there are allow, deny, limits, names")
+        return cls(**rules)
 
     def judge(self, host, port, schemes, family=socket.AF_UNSPEC, timeout=None, on_lookup=lambda: None):
         """Decides about a connection, before anything is sent to anybody. Raises Denied or NoAddress."""
