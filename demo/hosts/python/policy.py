@@ -121,6 +121,9 @@ class Policy:
         unknown = set(rules) - {"allow", "deny", "limits", "names"}
         if unknown:
             raise ValueError(f"there is no {', '.join(sorted(unknown))}: there are allow, deny, limits, names")
+        for name in ("allow", "deny"):
+            if not isinstance(rules.get(name, []), list):
+                raise ValueError(f"{name} is a list of rules, and not {json.dumps(rules[name])}")
         return cls(**rules)
 
     def judge(self, host, port, schemes, family=socket.AF_UNSPEC, timeout=None, on_lookup=lambda: None):
