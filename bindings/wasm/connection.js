@@ -54,6 +54,8 @@ import { isWide, readLatin1 } from './text.js';
 const SHORT = 256;
 /** Of a connection that has no receive buffer. */
 const NO_BUFFER = new Uint8Array();
+/** … and of one that was freed. */
+const NO_VIEW = new Uint32Array(VIEW_WORDS);
 
 export class Connection {
   #instance;
@@ -83,16 +85,22 @@ export class Connection {
   }
 
   /**
-   * Gives the slot back: nothing of this may be used after it. Idempotent.
+   * Gives the slot back: nothing of this may be used after it. Idempotent. Whoever still holds this, as a caller does who keeps
+   * a response, holds no memory of the instance with it.
    *
    * @returns {boolean} is the instance with its memory there all the same, for the next connection?
    */
   free() {
     if (this.#freed) return false;
     this.#freed = true;
+    const instance = this.#instance;
     this.#exports.porthole_conn_close(this.#address);
-    if (this.#rxAddress !== 0) this.#instance.buffers.push(this.#rxAddress);
-    return this.#instance.giveBack(this.#address);
+    if (this.#rxAddress !== 0) instance.buffers.push(this.#rxAddress);
+    this.#instance = null;
+    this.#exports = null;
+    this.#view = NO_VIEW;
+    this.#rx = NO_BUFFER;
+    return instance.giveBack(this.#address);
   }
 
   /** Takes a receive buffer. There are as many as connections. */

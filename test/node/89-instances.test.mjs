@@ -153,6 +153,26 @@ test('limits of 50 sizes, one after the other and side by side, leave nothing be
     assert.ok(measured[2].size - measured[0].size < 64 * 1024 * MB, `sizes are shared: ${JSON.stringify(measured)}`);
   }));
 
+test('closed connections, and their responses, that somebody keeps hold no memory of an instance', LIMIT, () =>
+  answered(async ({ port }) => {
+    const measured = await measure(`
+      const kept = [];
+      const use = async (head) => {
+        const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30, limits: { head } });
+        await conn.request('GET', '/');
+        const response = await conn.getresponse();
+        await response.read();
+        conn.close();
+        kept.push(conn, response);
+      };
+      await use(262144);
+      await measure();
+      for (let i = 0; i < 20; i++) await use(4_000_000);
+      await measure();
+      if (kept.at(-1).status !== 200) throw new Error('not kept');`);
+    assertGivenBack(measured);
+  }));
+
 test('connections that fail, are closed while they open, or are dropped unread leave nothing behind', LIMIT, () =>
   answered(async ({ port }) => {
     const measured = await measure(`
