@@ -364,8 +364,7 @@ export class Transport {
       this.#connecting = reject;
       socket.once('connect', () => {
         this.#connecting = null;
-        if (this.error === undefined) resolve();
-        else reject(this.error);
+        (this.error === undefined ? resolve : reject)(this.error);
       });
     });
   }
@@ -443,6 +442,7 @@ export class Transport {
   receive(guest, address, capacity) {
     const bytes = this.#landed ?? this.#queue[0];
     if (bytes !== undefined) {
+      if (bytes.length === 0) return this.#lost();
       const count = Math.min(bytes.length, capacity);
       const all = count === bytes.length;
       copyBytes(all ? bytes : bytes.subarray(0, count), guest, address);
@@ -460,6 +460,15 @@ export class Transport {
     if (this.#ended) return 0;
     if (this.#paused) this.resume();
     return WANT_READ;
+  }
+
+  /** What a Duplex emitted was transferred while it waited. The guest is in a call: who waits is told of it after that. */
+  #lost() {
+    this.error = new TypeError('the Duplex emitted bytes whose memory was transferred before they were read');
+    this.failure = HOST_OTHER;
+    this.onfailure(this.error);
+    process.nextTick(() => this.destroy());
+    return this.failure;
   }
 
   /** Nothing more is received until `resume`. */
@@ -552,8 +561,7 @@ export class Transport {
 
   /** It has ended: who waits for the connection would wait in vain. */
   #endConnecting() {
-    if (this.#connecting === null) return;
-    this.#connecting(Object.assign(new Error('the socket was closed before it was connected'), { code: 'ECONNRESET', syscall: 'connect' }));
+    this.#connecting?.(Object.assign(new Error('the socket was closed before it was connected'), { code: 'ECONNRESET', syscall: 'connect' }));
   }
 
   #onend = () => {

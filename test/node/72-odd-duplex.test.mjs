@@ -55,6 +55,19 @@ for (const chunk of [5, {}, undefined, null]) {
   });
 }
 
+test('a Duplex whose bytes are transferred before they are read fails the body', async () => {
+  const sock = new MemoryPeer();
+  const connection = await requestOver(sock);
+  sock.emit('data', Buffer.from(HEAD));
+  const response = await connection.getresponse();
+  const chunks = Array.from({ length: 3 }, () => new Uint8Array(1_000_000)); // more than is taken before somebody reads
+  for (const chunk of chunks) sock.emit('data', chunk);
+  for (const { buffer } of chunks) structuredClone(buffer, { transfer: [buffer] });
+  await assert.rejects(response.read(), { name: 'TypeError', message: /transferred before/, phase: 'receive' });
+  assert.ok(sock.destroyed);
+  connection.close();
+});
+
 test('a Duplex whose destroy throws is given up all the same', async () => {
   const sock = new MemoryPeer();
   sock.destroy = () => {
