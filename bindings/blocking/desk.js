@@ -16,7 +16,7 @@ import {
   TLS_ALPN_HTTP1,
 } from '../generated/abi.js';
 import { HOST_CLOSED, HOST_OTHER, WANT_READ } from '../generated/errors.js';
-import { hostCode } from '../node/transport.js';
+import { hostCode } from '../node/codes.js';
 import {
   BELL,
   ENDED,

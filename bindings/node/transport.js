@@ -17,62 +17,15 @@ import { Buffer } from 'node:buffer';
 import net from 'node:net';
 import { tls } from './builtins.js';
 import { copyBytes } from './copy.js';
+import { handshakeCode, hostCode } from './codes.js';
 import { delayWriteErrors } from './late.js';
-import {
-  HOST_ABORTED,
-  HOST_BUSY,
-  HOST_CLOSED,
-  HOST_DENIED,
-  HOST_NOT_FOUND,
-  HOST_OTHER,
-  HOST_REFUSED,
-  HOST_RESET,
-  HOST_TIMED_OUT,
-  HOST_TLS_HANDSHAKE,
-  HOST_TLS_VERIFY,
-  HOST_UNREACHABLE,
-  WANT_READ,
-} from '../generated/errors.js';
+import { HOST_OTHER, WANT_READ } from '../generated/errors.js';
 
 /** Bytes of the block: few reads for a large body, and small enough to be in a cache still when they are taken. */
 export const BLOCK = 256 * 1024;
 /** What is read into it at once of heads, chunks and small bodies, which go through the guest: less to be touched there. */
 export const LEAD = 32 * 1024;
 const ALPN = ['http/1.1'];
-
-const codes = {
-  __proto__: null,
-  ECONNREFUSED: HOST_REFUSED,
-  ECONNRESET: HOST_RESET,
-  EPIPE: HOST_CLOSED,
-  ERR_STREAM_DESTROYED: HOST_CLOSED,
-  ERR_STREAM_WRITE_AFTER_END: HOST_CLOSED,
-  ENOTFOUND: HOST_NOT_FOUND,
-  EAI_AGAIN: HOST_NOT_FOUND,
-  ETIMEDOUT: HOST_TIMED_OUT,
-  EACCES: HOST_DENIED,
-  EPERM: HOST_DENIED,
-  ERR_HTTP_DENIED: HOST_DENIED,
-  EHOSTUNREACH: HOST_UNREACHABLE,
-  ENETUNREACH: HOST_UNREACHABLE,
-  EADDRNOTAVAIL: HOST_UNREACHABLE,
-  EMFILE: HOST_BUSY,
-  ENFILE: HOST_BUSY,
-  ABORT_ERR: HOST_ABORTED,
-};
-
-/** @param {Error & {code?: string}} error @returns {number} the PORTHOLE_HOST_* code of a system error */
-export function hostCode(error) {
-  return codes[error?.code] ?? HOST_OTHER;
-}
-
-/** The PORTHOLE_HOST_* code of an error during a handshake: OpenSSL's reasons are no system errors. */
-function handshakeCode(error) {
-  const { code } = error;
-  if (codes[code] !== undefined) return codes[code];
-  const protocol = code === undefined || code.startsWith('ERR_SSL_') || code.startsWith('ERR_HTTP_') || code === 'EPROTO';
-  return protocol ? HOST_TLS_HANDSHAKE : HOST_TLS_VERIFY;
-}
 
 /** Addresses are not told to a server (RFC 6066 section 3), nor what looks them up: a name does not end in a number. */
 function isAddress(name) {

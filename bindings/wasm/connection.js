@@ -87,11 +87,9 @@ export class Connection {
   /**
    * Gives the slot back: nothing of this may be used after it. Idempotent. Whoever still holds this, as a caller does who keeps
    * a response, holds no memory of the instance with it.
-   *
-   * @returns {boolean} is the instance with its memory there all the same, for the next connection?
    */
   free() {
-    if (this.#freed) return false;
+    if (this.#freed) return;
     this.#freed = true;
     const instance = this.#instance;
     this.#exports.porthole_conn_close(this.#address);
@@ -100,7 +98,7 @@ export class Connection {
     this.#exports = null;
     this.#view = NO_VIEW;
     this.#rx = NO_BUFFER;
-    return instance.giveBack(this.#address);
+    instance.giveBack(this.#address);
   }
 
   /** Takes a receive buffer. There are as many as connections. */

@@ -89,14 +89,12 @@ export class Instance {
     return address;
   }
 
-  /** @param {number} address what `take` gave @returns {boolean} is the instance kept? */
+  /** @param {number} address what `take` gave */
   giveBack(address) {
     this.free.push(address);
-    if (this.free.length < this.slots) return true;
+    if (this.free.length < this.slots) return;
     const kept = this.rxSize === RX_SIZE && this.peak <= KEPT_SLOTS;
-    if (kept && ![...instances].some((other) => other !== this && other.rxSize === RX_SIZE)) return true;
-    instances.delete(this);
-    return false;
+    if (!kept || [...instances].some((other) => other !== this && other.rxSize === RX_SIZE)) instances.delete(this);
   }
 
   /**

@@ -577,9 +577,9 @@ export class Channel {
   }
 
   #unuse() {
-    this.#uses--;
-    if (this.#uses > 0) return;
-    turnover.keep(this.core.free() && this.#parted !== null ? this : null, this.#parted);
+    if (--this.#uses > 0) return;
+    this.core.free();
+    if (this.#parted !== null) turnover.keep(this, this.#parted);
   }
 
   /**

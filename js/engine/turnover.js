@@ -23,10 +23,10 @@ export function closed() {
 /**
  * Keeps a channel in place of the one that was kept before.
  *
- * @param {import('./channel.js').Channel | null} channel closed; null for none
- * @param {import('../../bindings/node/transport.js').Transport | null} transport that it had
+ * @param {import('./channel.js').Channel} channel that is closed
+ * @param {import('../../bindings/node/transport.js').Transport} transport that it had
  */
 export function keep(channel, transport) {
   last.channel = channel;
-  last.transport = channel === null ? null : transport;
+  last.transport = transport;
 }
