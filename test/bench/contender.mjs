@@ -6,7 +6,7 @@
 //   ready           (said by itself) connected, and what it received was compared byte by byte
 //   warm LIMIT      warms up: the load's number of requests, fewer when LIMIT ms are over and it gets no faster
 //   round N GC      measures N requests; GC is 1 for a collection right before
-//   profile N       where the CPU time of N requests goes, see profile.mjs
+//   profile N       where the CPU time of N requests goes, see profile.mjs; once, if the task said `profiled`
 //   peak N          N requests, then the peak of this process's memory
 //   open            the load's connections, each with one answer read, then closed: what memory they take
 //   end
@@ -99,6 +99,7 @@ async function collect() {
 }
 
 async function start() {
+  const sampled = task.profiled && (await (await import('./profile.mjs')).startProfiler());
   const { open } = await import(`./clients/${task.client}.mjs`);
   const { port, root } = task;
   const where = { host: '127.0.0.1', port, root, ca: task.ca && readFileSync(task.ca), timeout: 30 };
@@ -194,7 +195,7 @@ async function start() {
   return {
     warm,
     round,
-    profile: async (count) => (await import('./profile.mjs')).profiled(() => measure(count)),
+    profile: (count) => sampled(() => measure(count)),
     peak,
     open: openAll,
     end: async () => ({ rss: (status('VmHWM') * 1024) / 1e6 }),

@@ -58,7 +58,7 @@ test('a load gives the figures of each contender in each round, and ratios to th
   }
   assert.deepEqual([...outcome.profiles.keys()], ['floor', 'porthole']);
   for (const parts of outcome.profiles.values()) {
-    assert.deepEqual(Object.keys(parts), ['client', 'node', 'core', 'collection', 'system']);
+    assert.deepEqual(Object.keys(parts), ['client', 'core', 'node', 'collection', 'system']);
     const all = Object.values(parts);
     assert.ok(all.every((part) => part >= 0) && all.some((part) => part > 0), JSON.stringify(parts));
   }

@@ -13,7 +13,7 @@ import { bodyFile, startServer } from './server.mjs';
  * @property {number} processes how many processes of each contender share the rounds, one after the other
  * @property {number} budget ms that a round of one contender may take, about
  * @property {number} warmup the part of each load's warm-up
- * @property {number} profiled after that, so many rounds' requests are profiled
+ * @property {number} profiled after that, the requests of so many budgets are profiled
  * @property {number} warmLimit ms after which a warm-up ends when it gets no faster
  * @property {{ server: string[], client: string[] }} placement
  * @property {{ cert: string, key: string, ca: string } | null} certificate
@@ -95,18 +95,27 @@ async function timed(load, plan, contenders, server, outcome, share) {
         });
       }
     }
-    for (const name of PROFILED) {
-      const count = plan.profiled * (counts.get(name) ?? 0);
-      if (count > 0 && !outcome.failures.some((failure) => failure.name === name)) {
-        outcome.profiles.set(name, await processes.get(name).ask('profile', count));
-        outcome.requests += count;
-      }
-    }
     await inTurn(async (name) => {
       Object.assign(outcome.warm.get(name).at(-1), await processes.get(name).ask('end'));
     });
   } finally {
     await Promise.all([...processes.values()].map((each) => each.stop()));
+  }
+}
+
+/** Where the time of floor and porthole goes, in a process of each that does nothing else. */
+async function profile(load, plan, contenders, server, outcome) {
+  for (const name of PROFILED.filter((each) => outcome.plain.get(each)?.length > 0)) {
+    const contender = contenders.get(name);
+    const task = { ...taskOf(load, contender, server, plan), profiled: true };
+    const started = await startContender(contender, task, plan.placement.client);
+    try {
+      const { pace } = await started.ask('warm', plan.warmLimit);
+      const fitting = Math.round((plan.profiled * plan.budget * 1000) / pace);
+      outcome.profiles.set(name, await started.ask('profile', Math.max(load.connections, fitting)));
+    } finally {
+      await started.stop();
+    }
   }
 }
 
@@ -162,6 +171,9 @@ export async function runLoad(load, plan) {
         await timed(load, plan, contenders, server, outcome, { rounds, gcRounds: gcRounds[i] });
       }
       outcome.server = outcome.requests ? server.cpuTime() / outcome.requests : null;
+      if (plan.profiled > 0) {
+        await profile(load, plan, contenders, server, outcome);
+      }
     }
   } finally {
     await server.stop();
