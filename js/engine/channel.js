@@ -558,7 +558,7 @@ export class Channel {
   close(error = undefined) {
     if (this.closed) return;
     this.cut = this.core.uploadStopped;
-    // Made where somebody is to get it only: with its stack an error costs a tenth of a request.
+    // Made where somebody is to get it only: with its stack an error is dear.
     if (!this.waiting.idle) this.abort(error ?? new NotConnected('the connection was closed'));
     this.abandoned = true;
     this.closed = true;

@@ -411,8 +411,8 @@ export class Inflow {
   }
 
   /**
-   * Fills the first `size` bytes of memory, and gives `result` of how much there is: less only at the end of the body, or before a failure that the
-   * next read raises. With `whole` a failure is raised at once.
+   * Fills the first `size` bytes of memory, and gives `result` of how much there is: less only at the end of the body, or
+   * before a failure that the next read raises. With `whole` a failure is raised at once.
    */
   #fill(target, ours, result, whole = false, size = target.length) {
     const channel = this.#channel;
