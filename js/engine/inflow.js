@@ -8,17 +8,17 @@
 //   failed     the connection failed, or was closed: `error` is what every further read gets
 //   closed     by the reader
 
-import { Buffer } from 'node:buffer';
+import { Buffer, constants } from 'node:buffer';
 import types from 'node:util/types';
+import { Gathering } from './gathering.js';
 import { IncompleteRead, NotConnected } from '../errors.js';
 import { IDLE, PHASE_LENGTH, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
-import { Begun, Filling, memoryGone, NO_MEMORY, nothing } from './operations.js';
+import { Begun, bodyTooLong, Filling, memoryGone, NO_MEMORY, nothing } from './operations.js';
 import { abortedOf, reasonOf } from './signals.js';
 
 const NEWLINE = 10;
 const WHOLE_MAX = 64 * 1024 * 1024; // bodies up to this size get their memory at once, larger ones as they come
-const BLOCK_MIN = 64 * 1024;
-const BLOCK_MAX = 8 * 1024 * 1024;
+const PART_MIN = 64 * 1024; // of a body of unknown length up to so many bytes are
 
 export class Inflow {
   /** What every further read raises. @type {any} */
@@ -297,7 +297,7 @@ export class Inflow {
       if (this.#ended()) return nothing();
       const known = this.#hasLength || this.#complete;
       const size = known ? this.#left : Number.POSITIVE_INFINITY;
-      if (size > WHOLE_MAX) return this.#collect(Number.POSITIVE_INFINITY, true);
+      if (size > WHOLE_MAX) return this.#collect(size, true);
       const bytes = Buffer.allocUnsafe(size);
       return this.#fill(bytes, true, () => bytes, true);
     });
@@ -309,7 +309,7 @@ export class Inflow {
       if (this.#ended()) return nothing();
       const known = this.#hasLength || this.#complete ? this.#left : Number.POSITIVE_INFINITY;
       const size = Math.min(wanted, known);
-      if (size > BLOCK_MIN && (size > WHOLE_MAX || known === Number.POSITIVE_INFINITY) && this.#channel.available < size) {
+      if (size > PART_MIN && (size > WHOLE_MAX || known === Number.POSITIVE_INFINITY) && this.#channel.available < size) {
         return this.#collect(wanted, false);
       }
       const bytes = Buffer.allocUnsafe(size);
@@ -431,41 +431,26 @@ export class Inflow {
     return memory;
   }
 
-  /** Reads up to `wanted` bytes in blocks: their number is not known, or too large to make room for it at once. */
+  /** Reads up to `wanted` bytes, of which it isn't known, or not believed, how many there are. */
   #collect(wanted, whole) {
     const channel = this.#channel;
-    const blocks = [];
-    let total = 0; // in the blocks that are full
-    const size = () => Math.min(wanted - total, Math.min(Math.max(total, BLOCK_MIN), BLOCK_MAX));
-    const next = () => {
-      const memory = Buffer.allocUnsafeSlow(size());
-      return new Filling(channel, memory, true, memory.length);
-    };
-    let block = next();
-    const gathered = () => Buffer.concat([...blocks, block.bytes]);
-    const absorb = () => {
-      let taken = 0;
-      for (;;) {
-        taken += block.absorb();
-        if (block.left > 0 || total + block.filled === wanted) return taken;
-        blocks.push(block.bytes);
-        total += block.filled;
-        block = next();
+    const most = Math.min(wanted, constants.MAX_LENGTH);
+    const gathering = new Gathering(channel, most);
+    gathering.step = () => {
+      if (!channel.abandoned) gathering.absorb();
+      const complete = this.#complete && !channel.abandoned;
+      if (gathering.isFull && most < wanted && !(complete && channel.available === 0)) {
+        throw bodyTooLong(gathering.bytes);
       }
-    };
-    const step = () => {
-      if (!channel.abandoned) absorb();
-      if (total + block.filled === wanted || (this.#complete && !channel.abandoned)) {
-        const bytes = gathered();
+      if (gathering.isFull || complete) {
         this.#endIfRead();
-        return bytes;
+        return gathering.bytes;
       }
       if (!channel.failed) return undefined;
-      if (whole || total + block.filled === 0 || channel.abandoned) throw this.#failure(gathered);
-      return gathered();
+      if (whole || gathering.filled === 0 || channel.abandoned) throw this.#failure(() => gathering.bytes);
+      return gathering.bytes;
     };
-    const [room, passed] = [() => block.room(), (bytes) => block.passed(bytes)];
-    return { ...NO_MEMORY, step, absorb, room, wanted: () => block.left, passed, taken: gathered };
+    return gathering;
   }
 
   /** Gives `take()` once body bytes are at hand, `end()` at the end of the body; undefined as long as neither. */

@@ -2,7 +2,7 @@
 //
 // What reads a body: operations, which an Inflow has under way one after the other, and the memory that they fill.
 
-import { Buffer } from 'node:buffer';
+import { Buffer, constants } from 'node:buffer';
 
 /** Bytes of an ArrayBuffer: 0 once it was transferred. */
 const byteLengthOf = Function.prototype.call.bind(Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get);
@@ -77,7 +77,7 @@ export class Filling {
   /** @type {() => unknown} */
   step;
   /** So many bytes of it are. */
-  filled = 0;
+  filled;
   #channel;
   #memory;
   #ours;
@@ -87,13 +87,15 @@ export class Filling {
    * @param {import('./channel.js').Channel} channel
    * @param {Uint8Array} memory
    * @param {boolean} ours can't it go away?
-   * @param {number} size how many bytes of it are to be filled
+   * @param {number} size how many bytes of it are to be filled …
+   * @param {number} [filled] … and how many are
    */
-  constructor(channel, memory, ours, size) {
+  constructor(channel, memory, ours, size, filled = 0) {
     this.#channel = channel;
     this.#memory = memory;
     this.#ours = ours;
     this.#end = size;
+    this.filled = filled;
   }
 
   get isThere() {
@@ -147,4 +149,12 @@ export function memoryGone(count) {
     `the memory given to readinto was transferred or shrunk while it was waited for: ${count} bytes had been written to it`,
   );
   return Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
+}
+
+/** No Buffer can hold the rest of a body. @param {Buffer} partial as much of it as one can */
+export function bodyTooLong(partial) {
+  const error = new RangeError(
+    `the rest of the body is longer than a Buffer can be, ${constants.MAX_LENGTH} bytes: read it in parts, by read(amt) or readinto`,
+  );
+  return Object.assign(error, { code: 'ERR_OUT_OF_RANGE', partial });
 }
