@@ -46,8 +46,7 @@ import { overridesSteps, requestBySteps, sendBySteps, untilChannel } from './ste
 const NO_FIELDS = Object.freeze([]);
 /** Stands for what is more than was announced, however much. */
 const ONE_BYTE = new Uint8Array(1);
-/** Stands for the loss of a stale connection, after which the request goes out once more. */
-const STALE = Symbol('stale');
+const DONE = Promise.resolve();
 
 /** A connection to a server, over which requests are made one after the other. */
 export class HTTPConnection extends Settings {
@@ -496,12 +495,14 @@ export class HTTPConnection extends Settings {
     if (channel === null || this.#requests.state !== REQUEST_SENT || this.#requests.response !== null || exchange.receiving) {
       return Promise.reject(stateError(ResponseNotReady, STATES[this.#requests.state]));
     }
+    const again = () => this.#requests.repeat(exchange).then(() => this.getresponse());
     const step = () => {
       if (exchange.informing > 0 && !channel.failed) return undefined; // callbacks that were told of a 1xx have the say
       if (channel.phase > PHASE_HEAD && !channel.abandoned) return this.#accept(channel, exchange);
       if (!channel.failed) return undefined;
       const error = channel.failure();
-      throw this.#requests.isStale(channel, exchange, error) ? STALE : this.#requests.failed(channel, error, 'receive');
+      if (!this.#requests.isStale(channel, exchange, error)) throw this.#requests.failed(channel, error, 'receive');
+      return exchange.receiving ? DONE.then(again) : again(); // not in the middle of what has woken this
     };
     try {
       const aborted = abortedOf(exchange.signals);
@@ -509,17 +510,10 @@ export class HTTPConnection extends Settings {
       const response = step();
       if (response !== undefined) return Promise.resolve(response);
     } catch (error) {
-      return error === STALE ? this.#requests.repeat(exchange).then(() => this.getresponse()) : Promise.reject(error);
+      return Promise.reject(error);
     }
     exchange.receiving = true;
-    const waiting = channel.waiting.until('receive', exchange.seconds('headers'), exchange.signals, step);
-    if (this.retry_stale === 0) return waiting;
-    return waiting.catch(async (error) => {
-      exchange.receiving = false;
-      if (error !== STALE) throw error;
-      await this.#requests.repeat(exchange);
-      return this.getresponse();
-    });
+    return channel.waiting.until('receive', exchange.seconds('headers'), exchange.signals, step);
   }
 
   /** @throws {TypeError} for a response_class that is none, or whose responses are not ours to read and to close */

@@ -23,7 +23,21 @@ import { Terms } from '../request/terms.js';
 import { checkContext } from './context.js';
 
 /** Members that are looked up on the class when the instance has none of its own, as Python looks attributes up. */
-const CLASS_MEMBERS = ['debuglevel', 'auto_open', 'default_port', 'response_class'];
+const CLASS_MEMBERS = {
+  // A function each, as V8 keeps with it where the class has them.
+  debuglevel() {
+    return this.constructor.debuglevel;
+  },
+  auto_open() {
+    return this.constructor.auto_open;
+  },
+  default_port() {
+    return this.constructor.default_port;
+  },
+  response_class() {
+    return this.constructor.response_class;
+  },
+};
 
 /** Options that are properties of their own, and null unless they are given, but for the numbers. */
 const PLAIN = ['deadline', 'source_address', 'socket_path', 'proxy_context', 'blocksize', 'retry_stale', 'create_connection', 'lookup', 'on_informational'];
@@ -219,13 +233,11 @@ export class Settings {
 
   static {
     termsOf = (settings) => settings.#terms;
-    for (const name of CLASS_MEMBERS) {
+    for (const [name, get] of Object.entries(CLASS_MEMBERS)) {
       Object.defineProperty(Settings.prototype, name, {
         configurable: true,
         enumerable: false,
-        get() {
-          return this.constructor[name];
-        },
+        get,
         set(value) {
           if (!(#terms in this)) this.constructor[name] = value; // the prototype of a class: as if it were set on the class
           else if (value !== undefined && value !== null) {

@@ -110,7 +110,7 @@ export class Waiting {
   wake() {
     const waiters = this.#waiters;
     if (waiters.length === 1) this.#run(waiters[0]);
-    else for (const waiter of [...waiters]) this.#run(waiter);
+    else if (waiters.length > 1) for (const waiter of [...waiters]) this.#run(waiter);
   }
 
   /**

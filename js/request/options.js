@@ -9,6 +9,7 @@ import { splitHost } from '../../bindings/wasm/fields.js';
 import { argumentError, InvalidURL, kindOf, memoryHint, quoted, withoutUserinfo } from '../errors.js';
 import { refused } from '../refusal.js';
 import { ELSEWHERE } from './elsewhere.js';
+import { NO_TIMEOUTS } from './terms.js';
 
 const ascii = /^[\0-\x7f]*$/;
 const HOST_MAX = 255; // characters on the wire, as the core has it: a name has fewer
@@ -165,15 +166,16 @@ export const NO_OPTIONS = Object.freeze({ __proto__: null });
  *
  * @param {string} what takes them: a name in `OPTIONS`
  * @param {unknown} options
- * @param {Readonly<Record<string, unknown>>} [allowed]
+ * @param {Readonly<Record<string, unknown>>} [allowed] others than that name has
  * @returns {any} the options, or `NO_OPTIONS`
  * @throws {TypeError} for what is no object, or has a member that is no option
  */
-export function checkOptions(what, options, allowed = OPTIONS[what]) {
+export function checkOptions(what, options, allowed = undefined) {
   if (options === NO_OPTIONS || options === null || options === undefined) return NO_OPTIONS;
+  const known = allowed ?? OPTIONS[what];
   checkMembers(`the options of ${what}`, options);
-  checkNames('option', options, allowed, what);
-  return meant(options, allowed);
+  checkNames('option', options, known, what);
+  return meant(options, known);
 }
 
 /** Says of a class which options its constructor takes: a name in `OPTIONS`. @private */
@@ -323,7 +325,7 @@ function noteMilliseconds(name, value) {
 
 /** @returns {Record<string, number | null>} a copy of the timeouts of phases */
 export function checkTimeouts(value) {
-  if (value === null || value === undefined) return NO_OPTIONS;
+  if (value === null || value === undefined) return NO_TIMEOUTS;
   checkMembers('timeouts', value);
   checkNames('timeout', value, TIMEOUTS, 'timeouts');
   const given = meant(value, TIMEOUTS);
