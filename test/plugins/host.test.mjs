@@ -9,10 +9,11 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import { PassThrough } from 'node:stream';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createHost } from '../../js/host.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
+import { until } from '../support/upload-server.mjs';
 import { destinations } from './destinations.mjs';
 import { guestOf, noClang, Raw } from './guests.mjs';
 
@@ -33,12 +34,20 @@ describe('a host', { skip: noClang }, () => {
   let server;
   let port;
   let seen = []; // what each connection sent
+  // What a test has made, and need not close, however it ends.
   const hosts = [];
+  const servers = [];
 
-  const listen = async (made, address) => {
-    made.listen(0, address);
+  const listen = async (made) => {
+    made.listen(0, '127.0.0.1');
     await once(made, 'listening');
     return made;
+  };
+
+  /** Listens for one test. @returns {Promise<number>} at this port */
+  const serve = async (made) => {
+    servers.push(await listen(made));
+    return made.address().port;
   };
 
   function answer(socket) {
@@ -52,14 +61,16 @@ describe('a host', { skip: noClang }, () => {
   }
 
   before(async () => {
-    server = await listen(net.createServer(answer), '127.0.0.1');
+    server = await listen(net.createServer(answer));
     ({ port } = server.address());
   });
 
-  after(async () => {
-    await Promise.all(hosts.map((host) => host.close()));
-    server.close();
+  afterEach(async () => {
+    await Promise.all(hosts.splice(0).map((host) => host.close()));
+    for (const made of servers.splice(0)) made.close();
   });
+
+  after(() => server.close());
 
   /** @returns {Promise<Raw & {host: any, lines: object[], log: string[]}>} a guest of a host with these options */
   async function start(options, run = {}) {
@@ -129,13 +140,12 @@ describe('a host', { skip: noClang }, () => {
   });
 
   test('says in plain words that a server speaks no TLS', async () => {
-    const plain = await listen(net.createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 400 No\r\n\r\n'))), '127.0.0.1');
+    const plain = await serve(net.createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 400 No\r\n\r\n'))));
     const raw = await start({ allow: ['https://127.0.0.1:*'] });
-    const opened = await raw.open('127.0.0.1', plain.address().port, OPEN_TLS);
+    const opened = await raw.open('127.0.0.1', plain, OPEN_TLS);
     const failed = opened < 0; // the handshake, already
     assert.equal(failed ? opened : await raw.startTls(opened, '127.0.0.1'), TLS_HANDSHAKE);
     assert.match(await raw.words(failed ? 0 : opened), /^[a-z ]+: is TLS spoken at this port\?$/);
-    plain.close();
   });
 
   test('speaks no TLS where a rule allows http alone', async () => {
@@ -376,7 +386,7 @@ describe('a host', { skip: noClang }, () => {
     raw.put(headFor('127.0.0.1'));
     const before = raw.lines.length;
     const sending = raw.guest.call('head_and_loop', handle, raw.text, headFor('127.0.0.1').length).catch(({ code }) => code);
-    while (seen[0].text.length <= headFor('127.0.0.1').length) await new Promise(setImmediate);
+    await until(() => seen[0].text.length > headFor('127.0.0.1').length);
     await raw.guest.close();
     assert.equal(await sending, 'ERR_HTTP_GUEST_CLOSED');
     assert.equal(raw.lines.length, before + 1);
@@ -573,14 +583,14 @@ describe('a host', { skip: noClang }, () => {
     test('whoever ends the guest', async () => {
       const raw = await start({ limits: { total_connections: Number.POSITIVE_INFINITY } });
       const calling = often(raw, '10.0.0.1', 1, 1e9).catch(({ code }) => code);
-      while (raw.lines.length < 10) await new Promise(setImmediate);
+      await until(() => raw.lines.length >= 10);
       await raw.guest.close();
       assert.equal(await calling, 'ERR_HTTP_GUEST_CLOSED');
       const last = raw.lines.at(-1);
       assert.equal(raw.lines.length, last.repeated === undefined ? 10 : 11);
     });
 
-    test('in a thread of the caller’s own, when the host is closed', async () => {
+    test('in a thread of the caller’s own, when the host is closed', async (t) => {
       const program = `
         import { readFileSync } from 'node:fs';
         import { parentPort, workerData } from 'node:worker_threads';
@@ -597,6 +607,7 @@ describe('a host', { skip: noClang }, () => {
       `;
       const workerData = { wasm: guestOf('test/plugins/guests/raw.c'), host: new URL('../../js/host.js', import.meta.url).href };
       const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), { workerData });
+      t.after(() => worker.terminate());
       const [told] = await once(worker, 'message');
       assert.deepEqual(told, [...new Array(10).fill(1), 490]);
     });
@@ -609,7 +620,7 @@ describe('a host', { skip: noClang }, () => {
 
     before(async () => {
       const { good, ca } = certificates();
-      secure = await listen(tls.createServer({ cert: readFileSync(good.cert), key: readFileSync(good.key) }, answer), '127.0.0.1');
+      secure = await listen(tls.createServer({ cert: readFileSync(good.cert), key: readFileSync(good.key) }, answer));
       securePort = secure.address().port;
       options = {
         allow: ['localhost:*', '127.0.0.0/8:*'],
@@ -681,7 +692,7 @@ describe('a host', { skip: noClang }, () => {
 
   test('goes by its proxy, to the address that was checked, and guests can’t ask that for more', async () => {
     const asked = [];
-    const proxy = await listen(
+    const proxy = await serve(
       net.createServer((socket) => {
         socket.on('error', () => {});
         socket.once('data', (chunk) => {
@@ -690,12 +701,11 @@ describe('a host', { skip: noClang }, () => {
           socket.pipe(net.connect(port, '127.0.0.1')).pipe(socket);
         });
       }),
-      '127.0.0.1',
     );
     const raw = await start({
       allow: ['a.example:*', '127.0.0.3:*'],
       lookup: lookupTo('127.0.0.3'),
-      proxy: `http://user:password@127.0.0.1:${proxy.address().port}`,
+      proxy: `http://user:password@127.0.0.1:${proxy}`,
     });
     await raw.connect('a.example', port);
     assert.equal(await raw.get('/'), 2);
@@ -705,8 +715,6 @@ describe('a host', { skip: noClang }, () => {
     assert.match(asked[0], /Proxy-Authorization: Basic dXNlcjpwYXNzd29yZA==/);
     // The proxy's address is the host's affair, not what a guest has reached.
     assert.deepEqual([...new Set(raw.lines.map(({ address }) => address))], ['127.0.0.3', '10.0.0.1']);
-    await raw.guest.close();
-    proxy.close();
   });
 
   test('speaks TLS to its proxy by its own tls: trust, and a certificate of its own', { skip: noOpenssl }, async () => {
@@ -722,8 +730,7 @@ describe('a host', { skip: noClang }, () => {
         socket.pipe(net.connect(port, '127.0.0.1')).pipe(socket);
       });
     });
-    await listen(proxy.on('tlsClientError', () => {}), '127.0.0.1');
-    const by = { allow: ['127.0.0.1:*'], proxy: `https://localhost:${proxy.address().port}` };
+    const by = { allow: ['127.0.0.1:*'], proxy: `https://localhost:${await serve(proxy.on('tlsClientError', () => {}))}` };
     const known = await start({ ...by, tls: { ca: pem(ca), cert: pem(client.cert), key: pem(client.key) } });
     await known.connect('127.0.0.1', port);
     assert.equal(await known.get('/'), 2);
@@ -732,8 +739,6 @@ describe('a host', { skip: noClang }, () => {
     const stranger = await start(by); // which trusts no such authority
     assert.ok((await stranger.open('127.0.0.1', port)) < 0);
     assert.equal(callers.length, 1);
-    await known.guest.close();
-    proxy.close();
   });
 
   for (const [what, options] of [

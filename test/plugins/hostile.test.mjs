@@ -31,11 +31,13 @@ describe('a host', { skip: noClang }, () => {
     server.close();
   });
 
-  test(`is as it was after ${ATTEMPTS} attempts of a hostile guest, which reached nobody`, async () => {
+  test(`is as it was after ${ATTEMPTS} attempts of a hostile guest, which reached nobody`, async (t) => {
     let connections = 0;
     const forbidden = net.createServer(() => connections++).listen(0, '127.0.0.1');
+    t.after(() => forbidden.close());
     await once(forbidden, 'listening');
     const host = createHost({ allow: ['api.example:443'], lookup: (_name, _options, done) => done(new Error('none')) });
+    t.after(() => host.close());
     const guest = await host.run(guestOf('test/plugins/guests/hostile.c'));
     const attack = (seed) => guest.call('attack', ATTEMPTS / 2, seed, forbidden.address().port);
     assert.equal(await attack(1), 0);
@@ -44,12 +46,11 @@ describe('a host', { skip: noClang }, () => {
     assert.ok(process.memoryUsage().rss - before.memory < GROWTH);
     assert.equal(descriptors(), before.descriptors);
     assert.equal(connections, 0);
-    await host.close();
-    forbidden.close();
   });
 
-  test('is as it was after a hostile guest had connections, and goes on for others', async () => {
+  test('is as it was after a hostile guest had connections, and goes on for others', async (t) => {
     const host = createHost({ allow: ['127.0.0.1:*'], limits: { total_connections: Number.POSITIVE_INFINITY } });
+    t.after(() => host.close());
     const guest = await host.run(guestOf('test/plugins/guests/hostile.c'));
     assert.ok((await guest.call('attack', ATTEMPTS / 2, 3, port)) > 0);
     await guest.close();
@@ -62,11 +63,11 @@ describe('a host', { skip: noClang }, () => {
     const raw = await Raw.start(host);
     await raw.connect('127.0.0.1', port);
     assert.equal(await raw.get('/'), 4);
-    await host.close();
   });
 
-  test('leaves nothing open of guests that are ended at any moment', async () => {
+  test('leaves nothing open of guests that are ended at any moment', async (t) => {
     const host = createHost({ allow: ['127.0.0.1:*'] });
+    t.after(() => host.close());
     for (let index = 0; index < 20; index++) {
       const raw = await Raw.start(host);
       await raw.connect('127.0.0.1', port);
@@ -81,7 +82,7 @@ describe('a host', { skip: noClang }, () => {
     assert.equal(await count(), 0);
   });
 
-  test('gives imports to a thread of the caller’s own', async () => {
+  test('gives imports to a thread of the caller’s own', async (t) => {
     const program = `
       import { readFileSync } from 'node:fs';
       import { parentPort, workerData } from 'node:worker_threads';
@@ -101,6 +102,7 @@ describe('a host', { skip: noClang }, () => {
     `;
     const workerData = { port, wasm: guestOf('test/plugins/guests/raw.c'), host: new URL('../../js/host.js', import.meta.url).href };
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), { workerData });
+    t.after(() => worker.terminate());
     const exited = once(worker, 'exit'); // which may come with the message, in one turn
     const [{ results, lines }] = await once(worker, 'message');
     assert.deepEqual(results, [0, 4, -404]);

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { createHost } from '../../js/host.js';
+import { settles, until } from '../support/upload-server.mjs';
 import { noClang, Raw } from './guests.mjs';
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
@@ -85,7 +86,7 @@ describe('a guest that does anything in any order', { skip: noClang }, () => {
     const handle = await raw.open('127.0.0.1', port);
     assert.ok(handle > 0, `${handle}: ${await raw.words(0)}`);
     const own = Number((await raw.info(handle, 2)).split(':')[1]);
-    while (!peers.has(own)) await new Promise(setImmediate);
+    await until(() => peers.has(own));
     const head = `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
     const sent = await raw.sendHead(handle, head);
     const connection = { handle, own, peer: peers.get(own), taken: 0, said: Buffer.from(sent > 0 ? head : ''), failed: sent < 0 };
@@ -134,7 +135,7 @@ describe('a guest that does anything in any order', { skip: noClang }, () => {
       connection.taken += count;
     }
     assert.equal(connection.taken, peer.put);
-    while (peer.got.length < connection.said.length && !peer.socket.destroyed) await new Promise(setImmediate);
+    await until(() => peer.got.length >= connection.said.length || peer.socket.destroyed);
     assert.ok(peer.got.equals(connection.said));
     return 1;
   }
@@ -143,9 +144,14 @@ describe('a guest that does anything in any order', { skip: noClang }, () => {
   after(() => assert.ok(finished > SEEDS.length, `${finished} connections were whole at their end`));
 
   for (const seed of SEEDS) {
-    test(`has its bytes in order, and leaves nothing open: ${seed}`, async () => {
+    test(`has its bytes in order, and leaves nothing open: ${seed}`, async (t) => {
       const random = randomOf(seed);
       const host = createHost({ allow: ['127.0.0.1:*'], ring: 4096, limits: { connections: MOST } });
+      t.after(async () => {
+        await host.close();
+        for (const { socket } of peers.values()) socket.destroy();
+        peers.clear();
+      });
       const raw = await Raw.start(host);
       const open = [];
       for (let at = 0; at < STEPS; at++) {
@@ -172,10 +178,8 @@ describe('a guest that does anything in any order', { skip: noClang }, () => {
       await last;
       for (const peer of peers.values()) {
         peer.socket.resume(); // what was not read hides the end
-        await peer.closed;
+        await settles(peer.closed);
       }
-      await host.close();
-      peers.clear();
     });
   }
 });

@@ -94,15 +94,17 @@ describe('a guest that is given WASI', { skip: noClang }, () => {
   });
 
   describe('writes', () => {
-    /** A process that runs one, and these lines of code. */
-    function running(code) {
+    /** A process that runs one, and these lines of code, while the test does. */
+    function running(t, code) {
       const program = `
         import { createHost } from ${JSON.stringify(new URL('../../js/host.js', import.meta.url).href)};
         const host = createHost();
         const wasi = (options) => host.run(${JSON.stringify(guestOf('test/plugins/guests/wasi.c'))}, { imports: ['wasi_snapshot_preview1'], ...options });
         ${code}
       `;
-      return spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'pipe'] });
+      t.after(() => child.kill());
+      return child;
     }
 
     /** What a stream has, up to its end. */
@@ -112,8 +114,8 @@ describe('a guest that is given WASI', { skip: noClang }, () => {
       return text;
     }
 
-    test('what is read in its order', async () => {
-      const child = running(`
+    test('what is read in its order', async (t) => {
+      const child = running(t, `
         const guest = await wasi();
         console.error(await guest.call('babble', 1, 20000), await guest.call('babble', 2, 1));
         await host.close();
@@ -123,8 +125,8 @@ describe('a guest that is given WASI', { skip: noClang }, () => {
       assert.equal(error, '012345678\n200000 10\n');
     });
 
-    test('to a pipe that nobody reads, until its time is up or it is closed: its thread is gone then', async () => {
-      const child = running(`
+    test('to a pipe that nobody reads, until its time is up or it is closed: its thread is gone then', async (t) => {
+      const child = running(t, `
         for (const time of [3, 3600]) {
           const guest = await wasi({ time });
           const calling = guest.call('babble', 1, 1e9).catch(({ code }) => code);
@@ -141,8 +143,8 @@ describe('a guest that is given WASI', { skip: noClang }, () => {
       child.stdout.destroy();
     });
 
-    test('to a pipe that has no reader any more: it is told, and its host goes on', async () => {
-      const child = running(`
+    test('to a pipe that has no reader any more: it is told, and its host goes on', async (t) => {
+      const child = running(t, `
         const guest = await wasi();
         console.error(await guest.call('babble', 1, 1e9), await guest.call('babble', 1, 1), await guest.call('babble', 2, 1));
         await host.close();
