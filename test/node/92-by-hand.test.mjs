@@ -10,6 +10,7 @@ import { settles, until, withUploads } from '../support/upload-server.mjs';
 
 const LIMIT = { timeout: 60_000 };
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const CLOSING = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok';
 const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 
 /** Answers at the head of a request. @param {string} [answer] to `/up` */
@@ -61,6 +62,12 @@ const NEXT = {
   },
 };
 
+/** The request that was sent last is answered. */
+async function assertAnswered(conn) {
+  const response = await settles(conn.getresponse());
+  assert.equal(await settles(response.text()), 'ok');
+}
+
 /** Reads what is left of an answer, if it is still there. */
 async function finish(conn, response) {
   const answer = response ?? (await settles(conn.getresponse()));
@@ -70,7 +77,7 @@ async function finish(conn, response) {
 /** The next request works, on another connection than that of the one before. */
 async function goesElsewhere(conn, { requests, connections }, next = NEXT['request()']) {
   await settles(next(conn), 20_000, 'the next request hangs');
-  assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
+  await assertAnswered(conn);
   assert.equal(connections(), 2);
   assert.deepEqual(requests.map(({ url, connection }) => [url, connection]), [['/up', requests[0].connection], ['/next', requests[0].connection + 1]]);
 }
@@ -78,41 +85,48 @@ async function goesElsewhere(conn, { requests, connections }, next = NEXT['reque
 /** No request stands behind a byte that was sent by hand, which would be its first. */
 const nothingBehind = ({ requests }) => assert.deepEqual(requests.filter(({ head }) => !/^(?:GET|PUT) /.test(head)), []);
 
+/**
+ * Runs with a connection to a server that answers at the head, and looks at what that was sent.
+ *
+ * @param {(conn: HTTPConnection, server: object) => Promise<void>} use
+ * @param {string} [answer] to `/up`
+ */
+const withEarly = (use, answer) =>
+  withUploads(early(answer), async (server) => {
+    const conn = connect(server.port);
+    await use(conn, server);
+    nothingBehind(server);
+    conn.close();
+  });
+
 for (const [what, ask] of Object.entries(REQUESTS)) {
   describe(`more than was announced, by hand, behind ${what}`, () => {
     for (const [when, answer] of Object.entries(MOMENTS)) {
       for (const [how, next] of Object.entries(NEXT)) {
         test(`${when}: ${how} goes elsewhere`, LIMIT, () =>
-          withUploads(early(), async (server) => {
-            const conn = connect(server.port);
+          withEarly(async (conn, server) => {
             await settles(ask(conn));
             const response = await answer(conn);
             await settles(conn.send('X'));
             await finish(conn, response);
             await goesElsewhere(conn, server, next);
-            nothingBehind(server);
-            conn.close();
           }));
       }
 
       test(`${when}, and the answer is not read: the next request goes elsewhere`, LIMIT, () =>
-        withUploads(early(), async (server) => {
-          const conn = connect(server.port);
+        withEarly(async (conn) => {
           await settles(ask(conn));
           const response = (await answer(conn)) ?? (await settles(conn.getresponse()));
           await settles(conn.send('X'));
           await settles(conn.request('GET', '/next'));
           response.close();
-          assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
-          nothingBehind(server);
-          conn.close();
+          await assertAnswered(conn);
         }));
     }
 
     for (const [when, answer] of Object.entries(MOMENTS)) {
       test(`${when}, given before the next request and coming after it: it goes nowhere`, LIMIT, () =>
-        withUploads(early(), async (server) => {
-          const conn = connect(server.port);
+        withEarly(async (conn, server) => {
           await settles(ask(conn));
           const response = await answer(conn);
           let give;
@@ -129,58 +143,46 @@ for (const [what, ask] of Object.entries(REQUESTS)) {
           await settles(conn.request('PUT', '/next', 'body'));
           give();
           assert.ok((await settles(outcome)) instanceof NotConnected);
-          assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
+          await assertAnswered(conn);
           await settles(conn.request('GET', '/last'));
-          assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
+          await assertAnswered(conn);
           assert.deepEqual(server.requests.map(({ url }) => url), ['/up', '/next', '/last']);
           assert.equal(String(server.requests[1].body), 'body');
-          nothingBehind(server);
-          conn.close();
         }));
 
       test(`${when}, not awaited before the next request: nothing of it goes into that`, LIMIT, () =>
-        withUploads(early(), async (server) => {
-          const conn = connect(server.port);
+        withEarly(async (conn, server) => {
           await settles(ask(conn));
           await finish(conn, await answer(conn));
           const outcome = conn.send('X').then(() => 'sent', (error) => error);
           await settles(conn.request('PUT', '/next', 'body'));
           await settles(outcome);
-          assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
+          await assertAnswered(conn);
           assert.equal(String(server.requests[1].body), 'body');
-          nothingBehind(server);
-          conn.close();
         }));
     }
 
     test('when the head of the next was begun: that goes elsewhere', LIMIT, () =>
-      withUploads(early(), async (server) => {
-        const conn = connect(server.port);
+      withEarly(async (conn, server) => {
         await settles(ask(conn));
         await finish(conn, null);
         conn.putrequest('GET', '/next');
         await settles(conn.send('X'));
         await settles(conn.endheaders());
-        assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
+        await assertAnswered(conn);
         assert.equal(server.connections(), 2);
-        nothingBehind(server);
-        conn.close();
       }));
 
     test('on a connection that its answer has closed: it opens none', LIMIT, () =>
-      withUploads(early('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'), async (server) => {
-        const conn = connect(server.port);
+      withEarly(async (conn, server) => {
         await settles(ask(conn));
         await finish(conn, null);
         await assert.rejects(settles(conn.send('X')), NotConnected);
         await goesElsewhere(conn, server);
-        nothingBehind(server);
-        conn.close();
-      }));
+      }, CLOSING));
 
     test('waiting when the connection is closed: it is rejected, and opens none', LIMIT, () =>
-      withUploads(early(), async (server) => {
-        const conn = connect(server.port);
+      withEarly(async (conn, server) => {
         await settles(ask(conn));
         await finish(conn, null);
         const sent = [conn.send('X'), conn.send('y')];
@@ -193,8 +195,7 @@ for (const [what, ask] of Object.entries(REQUESTS)) {
 }
 
 test('what is sent by hand beside a body that an early answer has met waits for its end, and is no part of it', LIMIT, () =>
-  withUploads(early(), async (server) => {
-    const conn = connect(server.port);
+  withEarly(async (conn, server) => {
     let end;
     const gate = new Promise((resolve) => {
       end = resolve;
@@ -211,8 +212,6 @@ test('what is sent by hand beside a body that an early answer has met waits for 
     await finish(conn, response);
     await goesElsewhere(conn, server);
     assert.equal(String(server.requests[0].body), `${'a'.repeat(100_000)}b`);
-    nothingBehind(server);
-    conn.close();
   }));
 
 test('what an overridden send() adds to what it is handed ends the connection with its response', LIMIT, () =>
@@ -232,20 +231,17 @@ test('what an overridden send() adds to what it is handed ends the connection wi
   }));
 
 test('bytes before the first request go before it, on its connection', LIMIT, () =>
-  withUploads(early(), async (server) => {
-    const conn = connect(server.port);
+  withEarly(async (conn, server) => {
     await conn.connect();
     await conn.send('PUT /before HTTP/1.1\r\n\r\n');
     await conn.request('GET', '/next');
     await until(() => server.requests.length === 2);
     assert.deepEqual(server.requests.map(({ url }) => url), ['/before', '/next']);
     assert.equal(server.connections(), 1);
-    conn.close();
   }));
 
 test('bytes for a connection that the caller has made anew go before its first request', LIMIT, () =>
-  withUploads(early('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'), async (server) => {
-    const conn = connect(server.port);
+  withEarly(async (conn, server) => {
     await settles(conn.request('GET', '/up'));
     await finish(conn, null);
     await conn.connect();
@@ -253,12 +249,10 @@ test('bytes for a connection that the caller has made anew go before its first r
     await conn.request('GET', '/next');
     await until(() => server.requests.length === 3);
     assert.deepEqual(server.requests.map(({ url }) => url), ['/up', '/before', '/next']);
-    conn.close();
-  }));
+  }, CLOSING));
 
 test('bytes by hand given while a request waits for the upload before it belong to that request', LIMIT, () =>
-  withUploads(early(), async (server) => {
-    const conn = connect(server.port);
+  withEarly(async (conn, server) => {
     let end;
     const gate = new Promise((resolve) => {
       end = resolve;
@@ -273,22 +267,18 @@ test('bytes by hand given while a request waits for the upload before it belong 
     const sent = conn.send('X').then(() => 'sent', (error) => error);
     end();
     await settles(Promise.all([asked, sent]));
-    assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
+    await assertAnswered(conn);
     await settles(conn.request('GET', '/last'));
-    assert.equal(await settles((await settles(conn.getresponse())).text()), 'ok');
+    await assertAnswered(conn);
     assert.deepEqual(server.requests.map(({ url, body }) => [url, String(body)]), [['/up', 'ab'], ['/next', 'body'], ['/last', '']]);
     assert.equal(server.connections(), 2);
-    nothingBehind(server);
-    conn.close();
   }));
 
 test('while a head is being made no other request can begin, whatever was sent by hand', LIMIT, () =>
-  withUploads(early(), async (server) => {
-    const conn = connect(server.port);
+  withEarly(async (conn) => {
     await settles(conn.request('GET', '/up'));
     await finish(conn, null);
     conn.putrequest('GET', '/next');
     await settles(conn.send('X'));
     assert.throws(() => conn.putrequest('GET', '/other'), CannotSendRequest);
-    conn.close();
   }));

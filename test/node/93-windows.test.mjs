@@ -12,6 +12,7 @@ import { settles, until } from '../support/upload-server.mjs';
 
 /** More than there are between any event and the end of the operation that waits for it. */
 const MICROTASKS = 24;
+const LIMIT = { timeout: 120_000 };
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** Some microtasks later. */
@@ -55,97 +56,88 @@ const ENDS = {
   'an abort': (_conn, controller) => controller.abort(),
 };
 
+/**
+ * Has a connection ended in each of the microtasks that follow, a connection for each, and nothing of it is open then.
+ *
+ * @param {string} what of ENDS
+ * @param {(conn: HTTPConnection, end: () => Promise<void>) => Promise<void>} use calls `end` where the microtasks begin
+ * @param {{answer?: (socket: net.Socket) => void}} [options] of the server, and of the connection
+ */
+function inAnyMicrotask(what, use, { answer, ...options } = {}) {
+  return withAnswers(async (port, open) => {
+    for (let count = 0; count < MICROTASKS; count++) {
+      const controller = new AbortController();
+      const conn = new HTTPConnection('127.0.0.1', port, { signal: controller.signal, ...options });
+      await use(conn, () => later(count, () => ENDS[what](conn, controller)));
+      if (what !== 'close()') conn.close();
+      await nothingOpen(port, open);
+    }
+  }, answer);
+}
+
 describe('when the socket has just been connected', () => {
   for (const [how, ask] of Object.entries({
     'connect()': (conn) => conn.connect(),
     'request()': (conn) => conn.request('GET', '/'),
     'send()': (conn) => conn.send('x'),
   })) {
-    for (const [what, end] of Object.entries(ENDS)) {
-      test(`${what} in any microtask of ${how} leaves no socket open`, { timeout: 120_000 }, () =>
-        withAnswers(async (port, open) => {
-          for (let count = 0; count < MICROTASKS; count++) {
-            const controller = new AbortController();
-            const conn = new HTTPConnection('127.0.0.1', port, { signal: controller.signal });
-            const ended = new Promise((resolve) => {
-              const made = ({ socket }) => {
-                diagnostics.unsubscribe('net.client.socket', made);
-                socket.once('connect', () => {
-                  later(count, () => {
-                    end(conn, controller);
-                    resolve();
-                  });
-                });
-              };
-              diagnostics.subscribe('net.client.socket', made);
-            });
-            const asked = ask(conn).catch((error) => error);
-            await settles(ended);
-            await settles(asked);
-            if (what !== 'close()') conn.close();
-            await nothingOpen(port, open);
-          }
+    for (const what of Object.keys(ENDS)) {
+      test(`${what} in any microtask of ${how} leaves no socket open`, LIMIT, () =>
+        inAnyMicrotask(what, async (conn, end) => {
+          const ended = new Promise((resolve) => {
+            const made = ({ socket }) => {
+              diagnostics.unsubscribe('net.client.socket', made);
+              socket.once('connect', () => resolve(end()));
+            };
+            diagnostics.subscribe('net.client.socket', made);
+          });
+          const asked = ask(conn).catch((error) => error);
+          await settles(ended);
+          await settles(asked);
         }));
     }
   }
 });
 
 describe('when the upload before a request has just ended', () => {
-  for (const [what, end] of Object.entries(ENDS)) {
-    test(`${what} in any microtask leaves that request unsent, or ends it`, { timeout: 120_000 }, () =>
-      withAnswers(async (port, open) => {
-        for (let count = 0; count < MICROTASKS; count++) {
-          const controller = new AbortController();
-          const conn = new HTTPConnection('127.0.0.1', port, { signal: controller.signal });
-          await settles(
-            conn.request(
-              'PUT',
-              '/up',
-              (async function* () {
-                yield 'a';
-                await new Promise(() => {});
-              })(),
-            ),
-          );
-          const response = await settles(conn.getresponse());
-          const asked = conn.request('GET', '/next').catch((error) => error);
-          const answered = conn.getresponse().catch((error) => error);
-          response.close();
-          await later(count, () => end(conn, controller));
-          await settles(asked);
-          await settles(answered);
-          if (what !== 'close()') conn.close();
-          await nothingOpen(port, open);
+  for (const what of Object.keys(ENDS)) {
+    test(`${what} in any microtask leaves that request unsent, or ends it`, LIMIT, () =>
+      inAnyMicrotask(what, async (conn, end) => {
+        async function* upload() {
+          yield 'a';
+          await new Promise(() => {});
         }
+        await settles(conn.request('PUT', '/up', upload()));
+        const response = await settles(conn.getresponse());
+        const asked = conn.request('GET', '/next').catch((error) => error);
+        const answered = conn.getresponse().catch((error) => error);
+        response.close();
+        await end();
+        await settles(asked);
+        await settles(answered);
       }));
   }
 });
 
 describe('when a kept-alive connection has just been found stale', () => {
-  for (const [what, end] of Object.entries(ENDS)) {
-    test(`${what} in any microtask ends the request, which does not go out once more`, { timeout: 120_000 }, () => {
+  for (const what of Object.keys(ENDS)) {
+    test(`${what} in any microtask ends the request, which does not go out once more`, LIMIT, () => {
       let requests = 0;
       const answer = (socket) => (++requests % 2 === 1 ? socket.write(OK) : socket.destroy());
-      return withAnswers(async (port, open) => {
-        for (let count = 0; count < MICROTASKS; count++) {
-          requests = 0;
-          const controller = new AbortController();
-          const conn = new HTTPConnection('127.0.0.1', port, { signal: controller.signal, retry_stale: 1 });
-          await conn.request('GET', '/');
-          await (await settles(conn.getresponse())).read();
-          const { sock } = conn;
-          const ended = new Promise((resolve) => {
-            const act = () => resolve(later(count, () => end(conn, controller)));
-            sock.once('end', act).once('error', act);
-          });
-          await settles(conn.request('GET', '/').catch((error) => error));
-          const answered = conn.getresponse().then((response) => response.read(), (error) => error);
-          await settles(ended);
-          await settles(answered.catch((error) => error));
-          if (what !== 'close()') conn.close();
-          await nothingOpen(port, open);
-        }
-      }, answer);
+      return inAnyMicrotask(what, async (conn, end) => {
+        requests = 0;
+        await conn.request('GET', '/');
+        await (await settles(conn.getresponse())).read();
+        const { sock } = conn;
+        const ended = new Promise((resolve) => {
+          const act = () => resolve(end());
+          sock.once('end', act).once('error', act);
+        });
+        await settles(conn.request('GET', '/').catch((error) => error));
+        const answered = conn.getresponse().then((response) => response.read(), (error) => error);
+        await settles(ended);
+        await settles(answered.catch((error) => error));
+      }, { answer, retry_stale: 1 });
     });
   }
 });
