@@ -5,14 +5,13 @@
 
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { spawn } from 'node:child_process';
 import diagnostics from 'node:diagnostics_channel';
-import { once } from 'node:events';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection } from '../../js/index.js';
 import { unhandledOf } from '../support/bodies.mjs';
+import { runCode } from '../support/process.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
 import { settles } from '../support/upload-server.mjs';
 
@@ -229,10 +228,7 @@ describe('a subscriber that throws', () => {
           conn.close();
           await new Promise((resolve) => setTimeout(resolve, 30));
           console.log([...seen].join());`;
-        const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
-        let output = '';
-        for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
-        const [status] = await settles(once(child, 'close'), 40_000);
+        const { status, output } = await runCode(code);
         assert.deepEqual([status, output], [0, 'hello\nhello\nsubscriber\n']);
       }));
   }

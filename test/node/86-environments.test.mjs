@@ -4,12 +4,12 @@
 // what keeps a process alive.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { getEventListeners, once } from 'node:events';
+import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import vm from 'node:vm';
 import { HTTPConnection } from '../../js/index.js';
+import { runCode } from '../support/process.mjs';
 import { withServer } from '../support/raw-server.mjs';
 import { settles, until, withUploads } from '../support/upload-server.mjs';
 
@@ -23,17 +23,8 @@ async function get(conn, ...more) {
   return conn.getresponse();
 }
 
-/** Runs a program, and tells what it printed and how it ended: by force after `limit` milliseconds. */
-async function program(code, { limit = 40_000, flags = [] } = {}) {
-  const source = `import { HTTPConnection, HTTPSConnection } from ${JSON.stringify(library)};\n${code}`;
-  const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', source]);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), limit);
-  const [status, signal] = await once(child, 'close');
-  clearTimeout(timer);
-  return { status: signal ?? status, output };
-}
+/** Runs a program that has the classes, and tells what it printed and how it ended. */
+const program = (code) => runCode(`import { HTTPConnection, HTTPSConnection } from ${JSON.stringify(library)};\n${code}`);
 
 describe('another realm', () => {
   for (const code of [

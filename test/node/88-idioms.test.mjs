@@ -3,12 +3,11 @@
 // What Python programs do with http.client besides calling it: class attributes, overridden steps, debug output.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import { HTTPConnection, HTTPMessage, HTTPResponse, HTTPSConnection, NotConnected } from '../../js/index.js';
-import { findProgram } from '../support/process.mjs';
+import { findProgram, runToEnd } from '../support/process.mjs';
 import { withServer } from '../support/raw-server.mjs';
 import { pattern, settles, withHttp, withUploads } from '../support/upload-server.mjs';
 
@@ -326,10 +325,7 @@ test('debug output is that of CPython, line by line', { ...LIMIT, skip: python }
     () => 'HTTP/1.1 200 Fine\r\nContent-Length: 2\r\nX-Odd: a\tb\r\nX-Two: "x\'y"\r\n\r\nok',
     async ({ port }) => {
       const run = async (command, args) => {
-        const child = spawn(command, args);
-        let output = '';
-        for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
-        const [status] = await settles(once(child, 'close'), 40_000);
+        const { status, output } = await runToEnd(command, args);
         assert.equal(status, 0, output);
         return output;
       };

@@ -3,9 +3,8 @@
 // Instances of the module are shared and given back: what many connections took is free again when they are closed.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { test } from 'node:test';
+import { runCode } from '../support/process.mjs';
 import { withServer } from '../support/raw-server.mjs';
 
 const library = new URL('../../js/index.js', import.meta.url).href;
@@ -29,12 +28,7 @@ async function measure(code) {
     }
     ${code}
     console.log(JSON.stringify(measured));`;
-  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', source]);
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data) => (stdout += data));
-  child.stderr.on('data', (data) => (stderr += data));
-  const [status] = await once(child, 'close');
+  const { status, stdout, stderr } = await runCode(source, ['--expose-gc'], LIMIT);
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout);
 }

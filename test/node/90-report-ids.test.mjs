@@ -24,7 +24,7 @@ import * as porthole from '../../js/index.js';
 import { unhandledOf } from '../support/bodies.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { withNamingServer } from '../support/node-tls.mjs';
-import { freePort } from '../support/process.mjs';
+import { freePort, runCode, runToEnd } from '../support/process.mjs';
 import { withServer } from '../support/raw-server.mjs';
 import { fetchText as fetchTls, connect as connectTls } from '../support/tls-client.mjs';
 import { settles, until, withHttp, withUploads } from '../support/upload-server.mjs';
@@ -67,18 +67,12 @@ async function withFile(content, use) {
 }
 
 /** Runs a program that has `HTTPConnection` and so on, and gives what it printed and how it ended. */
-async function program(code, { env = {}, limit = 40_000, command = [process.execPath] } = {}) {
+function program(code, { env = {}, command = [process.execPath] } = {}) {
   const source = `import * as porthole from ${JSON.stringify(library)};
     const { HTTPConnection, HTTPSConnection } = porthole;
     ${code}`;
   const [name, ...args] = [...command, '--input-type=module', '-e', source];
-  const child = spawn(name, args, { env: { ...process.env, ...env } });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), limit);
-  const [status, signal] = await once(child, 'close');
-  clearTimeout(timer);
-  return { status: signal ?? status, output };
+  return runToEnd(name, args, { env: { ...process.env, ...env } });
 }
 
 const echo = (request, response) => request.pipe(response);
@@ -364,7 +358,7 @@ const scenarios = {
           const conn = new HTTPConnection('127.0.0.1', ${port}, { timeout: 30, deadline: 30 });
           await conn.request('PUT', '/', 'x', {}, { expect_continue: 0.05 });
           console.log(await (await conn.getresponse()).text());`;
-        const { status, stdout, stderr } = await runAsync(code);
+        const { status, stdout, stderr } = await runCode(code);
         assert.deepEqual([status, stdout], [0, 'ok\n'], stderr);
       },
     ),
@@ -465,18 +459,6 @@ const scenarios = {
 
   'tls-over-2gib': { skip: noOpenssl },
 };
-
-async function runAsync(code) {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data) => (stdout += data));
-  child.stderr.on('data', (data) => (stderr += data));
-  const timer = setTimeout(() => child.kill('SIGKILL'), 40_000);
-  const [status, signal] = await once(child, 'close');
-  clearTimeout(timer);
-  return { status: signal ?? status, stdout, stderr };
-}
 
 Object.assign(scenarios['proc-file-handle'], {
   run: () =>

@@ -86,6 +86,31 @@ export function startProgram(command, args, options = {}) {
   return spawn(name, rest, { stdio: ['ignore', 'pipe', 'pipe'], ...unprivileged(), ...options });
 }
 
+/**
+ * Runs a program to its end, which comes by force after 40 seconds, or a `timeout` of the options.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ * @returns {Promise<{status: number | string, stdout: string, stderr: string, output: string}>} a number, or the signal that has
+ *   ended it; and what it printed, to either stream in `output`
+ */
+export async function runToEnd(command, args, options = {}) {
+  const child = spawn(command, args, { timeout: 40_000, killSignal: 'SIGKILL', ...options });
+  const printed = { stdout: '', stderr: '', output: '' };
+  for (const name of ['stdout', 'stderr']) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      printed[name] += text;
+      printed.output += text;
+    });
+  }
+  const [status, signal] = await once(child, 'close');
+  return { status: signal ?? status, ...printed };
+}
+
+/** Runs a program of these lines under Node. @param {string} code @param {string[]} [flags] @returns as `runToEnd` */
+export const runCode = (code, flags = [], options = {}) =>
+  runToEnd(process.execPath, [...flags, '--input-type=module', '-e', code], options);
+
 const NOBODY = 65534;
 
 function unprivileged() {

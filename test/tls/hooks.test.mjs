@@ -3,7 +3,6 @@
 // What a peer is called and verified by, whatever the environment says, and hooks of Node's options that fail.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs, { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -16,6 +15,7 @@ import { peerName } from '../../js/api/context.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { withNamingServer } from '../support/node-tls.mjs';
 import { MemoryPeer } from '../support/memory-peer.mjs';
+import { runCode } from '../support/process.mjs';
 import { withServer } from '../support/raw-server.mjs';
 import { HAS_IPV6 } from '../support/servers.mjs';
 import { connect, fetchText, trusting, withPeer } from '../support/tls-client.mjs';
@@ -107,14 +107,10 @@ describe('names', { skip: noOpenssl }, () => {
 describe('what the environment says', { skip: noOpenssl }, () => {
   /** Runs a program with NODE_TLS_REJECT_UNAUTHORIZED=0, and gives what it prints. */
   async function run(program) {
-    const child = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', program], {
-      env: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.on('data', (data) => (output += data));
-    await once(child, 'close');
-    return JSON.parse(output);
+    const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+    const { status, stdout, stderr } = await runCode(program, ['--no-warnings'], { env });
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout);
   }
 
   test('NODE_TLS_REJECT_UNAUTHORIZED=0 counts for nothing: only false turns verification off', () =>
