@@ -4,11 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { root } from '../../bindings/setup.mjs';
 import { exportsOf, importsOf, SOCKETS } from '../wasi/imports.mjs';
-import { component, lacking, python, run, serve, transpiled } from './setup.mjs';
+import { component, lacking, performUnder, RUNTIMES, serve, transpiled } from './setup.mjs';
 
 const skip = lacking();
 const KIB = 1024;
@@ -34,17 +32,9 @@ describe('porthole-client.wasm', { skip }, () => {
     assert.ok(statSync(component).size <= 64 * KIB, `${statSync(component).size} bytes`);
   });
 
-  const drivers = {
-    wasmtime: () => [python, [join(root, 'test', 'component', 'drive.py'), component]],
-    jco: () => [process.execPath, [join(root, 'test', 'component', 'drive.mjs'), folder]],
-  };
-  for (const [name, driver] of Object.entries(drivers)) {
+  for (const name of RUNTIMES) {
     /** Makes calls. @returns {Promise<unknown[]>} what each answers */
-    async function perform(steps, options = {}) {
-      const { code, stdout, stderr } = await run(...driver(), JSON.stringify({ steps, ...options }));
-      assert.equal(code, 0, stderr);
-      return JSON.parse(stdout);
-    }
+    const perform = (steps, options) => performUnder(name, folder, steps, options);
 
     /** Makes calls that end with an error. */
     const failure = async (...steps) => (await perform(steps)).at(-1).error;

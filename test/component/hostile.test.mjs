@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { root } from '../../bindings/setup.mjs';
-import { component, lacking, python, run, serve, transpiled } from './setup.mjs';
+import { component, lacking, performUnder, RUNTIMES, serve, transpiled } from './setup.mjs';
 
 const skip = lacking();
 const cases = JSON.parse(readFileSync(join(root, 'test', 'data', 'hostile.json'), 'utf8')).filter(({ kind }) => kind === 'response');
@@ -108,16 +108,8 @@ describe('porthole-client.wasm, badly treated', { skip }, () => {
     folder = await transpiled(component, 'client');
   });
 
-  const drivers = {
-    wasmtime: () => [python, [join(root, 'test', 'component', 'drive.py'), component]],
-    jco: () => [process.execPath, [join(root, 'test', 'component', 'drive.mjs'), folder]],
-  };
-  for (const [name, driver] of Object.entries(drivers)) {
-    async function perform(steps, options = {}) {
-      const { code, stdout, stderr } = await run(...driver(), JSON.stringify({ steps, ...options }));
-      assert.equal(code, 0, stderr);
-      return JSON.parse(stdout);
-    }
+  for (const name of RUNTIMES) {
+    const perform = (steps, options) => performUnder(name, folder, steps, options);
 
     test(`under ${name} each response of hostile.json has the outcome that it has everywhere`, async (t) => {
       const { port } = await serve(t, async (socket, text) => {

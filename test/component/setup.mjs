@@ -2,14 +2,15 @@
 //
 // What the tests of components share: the tools, installed where they are missing, and components under two runtimes.
 
+import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { root } from '../../bindings/setup.mjs';
-import { tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
+import { transpile } from '../support/transpile.mjs';
 
 const here = join(root, 'test', 'component');
 
@@ -49,16 +50,32 @@ export function scratch() {
 
 /** Transpiles a component by jco. @returns {Promise<string>} the folder with NAME.js */
 export async function transpiled(component, name) {
-  const { transpile } = await tool('@bytecodealliance/jco-transpile');
   const folder = scratch();
-  const { files } = await transpile(component, { name, outDir: folder });
-  for (const file in files) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, files[file]);
-  }
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  symlinkSync(join(toolsFolder, 'node_modules'), join(folder, 'node_modules'));
+  await transpile(component, name, folder);
   return folder;
+}
+
+const DRIVERS = {
+  wasmtime: () => [python, [join(here, 'drive.py'), component]],
+  jco: (folder) => [process.execPath, [join(here, 'drive.mjs'), folder]],
+};
+
+/** What porthole-client.wasm runs under. */
+export const RUNTIMES = Object.keys(DRIVERS);
+
+/**
+ * Makes calls on porthole-client.wasm.
+ *
+ * @param {string} runtime
+ * @param {string} folder where it is transpiled
+ * @param {object[]} steps
+ * @param {object} [options]
+ * @returns {Promise<unknown[]>} what each call answers
+ */
+export async function performUnder(runtime, folder, steps, options = {}) {
+  const { code, stdout, stderr } = await run(...DRIVERS[runtime](folder), JSON.stringify({ steps, ...options }));
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
 }
 
 /**

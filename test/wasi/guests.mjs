@@ -3,13 +3,14 @@
 // What tests of guests share: the library, programs on it as components, and the runtimes.
 
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { alone, COMPILERS, installTools, tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
+import { alone, COMPILERS, installTools, tool } from '../../bindings/wasi/tools.mjs';
+import { transpile } from '../support/transpile.mjs';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const execute = promisify(execFile);
@@ -108,16 +109,9 @@ export async function makeComponent(folder, name, sources, order = (...all) => a
 
 /** Makes modules of JavaScript of a component. @returns {Promise<string>} their folder */
 export async function transpileComponent(component) {
-  const { transpile } = await tool('@bytecodealliance/jco-transpile');
   const folder = `${component}.jco`;
   mkdirSync(folder);
-  const { files } = await transpile(component, { name: 'command', outDir: folder });
-  for (const file in files) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, files[file]);
-  }
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  symlinkSync(join(toolsFolder, 'node_modules'), join(folder, 'node_modules'));
+  await transpile(component, 'command', folder);
   return folder;
 }
 
