@@ -40,7 +40,8 @@ class Host {
   }
 
   /**
-   * What the rules say of a URL, without connecting.
+   * What the rules say of a URL, without connecting. What needs no look-up is said at once; where a rule allows a name it is a
+   * promise, which has no `allowed` of its own: `await` what is returned wherever a name can be asked for.
    *
    * @param {string | URL} url
    * @returns {import('./policy.js').Verdict | Promise<import('./policy.js').Verdict>} a promise where a name is looked up

@@ -122,7 +122,11 @@ export interface Guest extends AsyncDisposable {
 
 /** Rules and limits, and the guests that they hold for. */
 export interface Host extends AsyncDisposable {
-  /** What the rules say of a URL, without connecting. A promise where a name is looked up. */
+  /**
+   * What the rules say of a URL, without connecting. A verdict where it is known at once: for an address, for what no rule
+   * allows, and for what is no URL of http or https. A promise of one where a rule allows a name, which has to be looked up; one
+   * that is not found is not allowed. A promise has no `allowed`: `await` what is returned wherever a name can be asked for.
+   */
   explain(url: string | URL): Verdict | Promise<Verdict>;
   /** Runs a guest in a thread of its own. Resolves when it is made. */
   run(wasm: string | URL | BytesLike | WebAssembly.Module, options?: RunOptions): Promise<Guest>;
