@@ -364,6 +364,11 @@ export class Transport {
     return this.#landed !== null || this.#queue.length > 0 || this.#ended || this.failure !== undefined;
   }
 
+  /** Would a receive find something, or change anything? */
+  get pending() {
+    return this.#paused || this.readable;
+  }
+
   /**
    * @param {string | Uint8Array} data
    * @param {BufferEncoding} [encoding] of a string

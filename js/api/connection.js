@@ -436,7 +436,7 @@ export class HTTPConnection extends Settings {
       });
       const whose = held === null ? requests.addressee : held.exchange;
       const check = requests.stillFor(whose);
-      if (before !== null) await before;
+      if (before !== null) await before.catch(() => {}); // told to whom it belongs
       check();
       if (whose !== null && requests.uploading) await requests.uploaded(whose.seconds('send'));
       await body.prepare?.();

@@ -3,7 +3,7 @@
 // The requests of one connection: the one that was begun last, from its staging to the moment that it is sent, its response as
 // long as it can be open, and what has to wait for either.
 
-import { now, turn } from '../../bindings/node/timers.js';
+import { afterTurn, now, turn } from '../../bindings/node/timers.js';
 import { listFields } from '../../bindings/wasm/fields.js';
 import { BODY_NONE, BODY_UNKNOWN, IDLE, PHASE_END, REQUEST_SENT } from '../../bindings/generated/abi.js';
 import { Channel } from '../engine/channel.js';
@@ -41,7 +41,7 @@ export class Requests {
   stepping = null;
   /** The one whose body is handed to an overridden send(). @type {Exchange | null} */
   framing = null;
-  /** Settled when the last send() is over. @type {Promise<void> | null} */
+  /** Fulfilled when the last send() is over, or rejected by its error. @type {Promise<void> | null} */
   sending = null;
 
   #owner;
@@ -353,8 +353,7 @@ export class Requests {
 
   /** Sends what is staged: all there is of a request without a body. @returns {Promise<void>} */
   #flush(exchange, body) {
-    if (!exchange.channel.transport.settled) return this.queued(this.#flushSettled(exchange, body));
-    return this.#flushNow(exchange, body);
+    return exchange.channel.transport.settled ? this.#flushNow(exchange, body) : this.#flushLater(exchange, body);
   }
 
   #flushNow(exchange, body) {
@@ -372,14 +371,20 @@ export class Requests {
   }
 
   /** The same, once the event loop has taken what the transport may still have. */
-  async #flushSettled(exchange, body) {
-    const { channel } = exchange;
-    await turn();
-    if (channel.usable && !channel.closed && !channel.transport.full) {
-      channel.transport.settled = true;
-      return this.#flush(exchange, body);
-    }
-    return this.send(exchange, body);
+  #flushLater(exchange, body) {
+    const flushed = new Promise((resolve) => {
+      afterTurn(() => {
+        const { channel } = exchange;
+        const ready = channel.usable && !channel.closed && !channel.transport.full;
+        if (ready) channel.transport.settled = true;
+        const going = ready ? this.#flush(exchange, body) : this.send(exchange, body);
+        if (going === DONE) return resolve();
+        this.queued(flushed);
+        resolve(going);
+      });
+    });
+    this.sending = flushed;
+    return flushed;
   }
 
   /** Sends what is staged, and the body. */

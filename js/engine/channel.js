@@ -305,8 +305,8 @@ export class Channel {
         // Whoever waits takes the head out of the buffer before room for the next bytes is looked for.
         this.#began();
         this.waiting.wake();
-        if (this.transport === null) break;
       }
+      if (this.transport === null || (core.rawLength === 0 && !this.transport.pending)) break; // spares a look for nothing
     }
   }
 
