@@ -150,7 +150,7 @@ export class HTTPConnection extends Settings {
     this.#requests.link.close(error);
     if (this.#requests.exchange !== null) {
       this.#requests.exchange.finish();
-      if (this.#requests.exchange.channel !== null) this.#requests.exchange.channel.untold = false;
+      this.#requests.exchange.channel?.uploadFailure.drop();
     }
     if (response !== null) forsake(response, error);
   }

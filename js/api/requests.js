@@ -109,9 +109,8 @@ export class Requests {
   /** Raises what failed an upload, when nobody was told. */
   raiseUntold() {
     const channel = this.exchange?.channel;
-    if (!channel?.untold) return;
-    channel.untold = false;
-    throw this.described(channel.uploadError, channel, 'send', true);
+    const error = channel?.uploadFailure.take() ?? null;
+    if (error !== null) throw this.described(error, channel, 'send', true);
   }
 
   /** Lets go of a body when what it was for fails. */
@@ -220,7 +219,7 @@ export class Requests {
     const described = foreign ? error : this.described(error, channel, phase);
     if (channel !== null) {
       channel.error ??= described; // for who else waits on it
-      if (error === channel.uploadError) channel.untold = false; // this is who is told
+      channel.uploadFailure.told(error);
       channel.close();
       if (this.#channel === channel) this.link.channel = null;
       if (this.exchange?.channel === channel) {

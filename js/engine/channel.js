@@ -31,6 +31,7 @@ import {
 import { BODY_TOO_LARGE, HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from '../../bindings/generated/errors.js';
 import { coreError, memoryHint, NotConnected, RemoteDisconnected, thrownBy } from '../errors.js';
 import * as turnover from './turnover.js';
+import { UploadFailure } from './upload-failure.js';
 import { Waiting } from './waiting.js';
 
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
@@ -77,12 +78,8 @@ export class Channel {
   outflow = null;
   /** Who reads the body, while somebody waits there. @type {import('./inflow.js').Inflow | null} */
   reader = null;
-  /** What failed an upload whose request was done: the error of the next operation, of the response or on the connection. */
-  uploadError = null;
-  /** Was nobody told yet? */
-  untold = false;
-  /** Was what ended the channel told to a reader of the response? */
-  told = false;
+  /** What failed an upload whose request was done, if anything did. */
+  uploadFailure = new UploadFailure();
   /** How many requests were sent on the transport … */
   requests = 0;
   /** … and how many were begun. */
@@ -515,8 +512,7 @@ export class Channel {
   /** An upload failed whose request was done. @param {any} error @param {boolean} foreign is it one of the caller's code? */
   uploadFailed(error, foreign) {
     if (this.error === undefined) this.foreign = foreign;
-    this.uploadError = error;
-    this.untold = !this.told;
+    this.uploadFailure.set(error);
     this.abort(error);
   }
 
@@ -569,7 +565,7 @@ export class Channel {
     this.awaited = null;
     const { transport, onclosed } = this;
     if (transport !== null) this.detach().destroy();
-    if (transport?.forgettable && this.error === undefined && this.uploadError === null) this.#parted = transport;
+    if (transport?.forgettable && this.error === undefined && this.uploadFailure.error === null) this.#parted = transport;
     this.#unuse();
     turnover.closed();
     this.onclosed = null;

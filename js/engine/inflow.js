@@ -256,9 +256,7 @@ export class Inflow {
     const channel = this.#channel;
     const expected = channel.phase === PHASE_LENGTH ? channel.core.left : null;
     const error = channel.failure({ partial: partial(), expected });
-    const ofUpload = error === channel.uploadError;
-    channel.told = true;
-    channel.untold = false;
+    const ofUpload = channel.uploadFailure.toldReader(error);
     if (!ofUpload && error.partial === undefined && Object.isExtensible(error) && error.code !== undefined) {
       const bytes = partial();
       if (bytes.length > 0) error.partial = bytes;
