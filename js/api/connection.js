@@ -436,7 +436,7 @@ export class HTTPConnection extends Settings {
       });
       const whose = held === null ? requests.addressee : held.exchange;
       const check = requests.stillFor(whose);
-      if (before !== null) await before.catch(() => {}); // told to whom it belongs
+      if (before !== null) await before;
       check();
       if (whose !== null && requests.uploading) await requests.uploaded(whose.seconds('send'));
       await body.prepare?.();
@@ -469,7 +469,7 @@ export class HTTPConnection extends Settings {
   async #sendFramed(exchange, body) {
     const channel = await this.#requests.connected(exchange);
     channel.core.takeStaged(); // the head, which is in what was handed out
-    if (channel.requests === 0 || channel.awaited !== exchange) this.#requests.departs(channel, exchange);
+    if (exchange.sentOn !== channel) this.#requests.departs(channel, exchange);
     if (this.debuglevel > 0) printSent(body.bytes, body);
     const outflow = new Outflow(channel, { body, raw: true, counted: false, exchange });
     await outflow.run();
@@ -495,14 +495,22 @@ export class HTTPConnection extends Settings {
     if (channel === null || this.#requests.state !== REQUEST_SENT || this.#requests.response !== null || exchange.receiving) {
       return Promise.reject(stateError(ResponseNotReady, STATES[this.#requests.state]));
     }
-    const again = () => this.#requests.repeat(exchange).then(() => this.getresponse());
+    exchange.receiving = true;
+    return this.#receive(exchange);
+  }
+
+  /** Waits for the response to a request, wherever that was sent. @returns {Promise<HTTPResponse>} */
+  #receive(exchange) {
+    const { channel } = exchange;
     const step = () => {
+      if (exchange.channel !== channel) return DONE.then(() => this.#receive(exchange)); // it was staged again, on another one
+      if (exchange.sentOn !== channel && !channel.closed) return undefined; // what is there can't be its answer
       if (exchange.informing > 0 && !channel.failed) return undefined; // callbacks that were told of a 1xx have the say
       if (channel.phase > PHASE_HEAD && !channel.abandoned) return this.#accept(channel, exchange);
       if (!channel.failed) return undefined;
       const error = channel.failure();
       if (!this.#requests.isStale(channel, exchange, error)) throw this.#requests.failed(channel, error, 'receive');
-      return exchange.receiving ? DONE.then(again) : again(); // not in the middle of what has woken this
+      return DONE.then(() => this.#again(exchange)); // not in the middle of what has woken this
     };
     try {
       const aborted = abortedOf(exchange.signals);
@@ -512,8 +520,13 @@ export class HTTPConnection extends Settings {
     } catch (error) {
       return Promise.reject(error);
     }
-    exchange.receiving = true;
     return channel.waiting.until('receive', exchange.seconds('headers'), exchange.signals, step);
+  }
+
+  /** The response to a request that met a stale connection: it goes out once more. */
+  async #again(exchange) {
+    await this.#requests.repeat(exchange);
+    return this.#receive(exchange);
   }
 
   /** @throws {TypeError} for a response_class that is none, or whose responses are not ours to read and to close */
@@ -542,6 +555,7 @@ export class HTTPConnection extends Settings {
       if (this.#requests.link.channel === channel) this.#requests.link.channel = null;
       throw reason;
     }
+    if (channel.closed) return response; // by its class
     if (debuglevel > 0) {
       print(`reply: ${reprText(core.head.substring(0, core.fieldsAt))}`);
       for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);

@@ -311,12 +311,18 @@ export class Requests {
   /** Stages a request once more, on a channel that is not connected. @throws {NotConnected} when the connection was closed */
   restage(exchange) {
     if (exchange.changes !== this.link.changes) throw new NotConnected('the connection was closed');
-    this.leave();
-    const channel = this.link.use();
-    this.#prepareChannel(channel, exchange);
-    exchange.channel = channel;
-    exchange.stage(channel.core);
-    channel.beginRequest();
+    const left = this.response === null ? this.link.channel : null;
+    this.response = null;
+    this.link.leave(true);
+    try {
+      const channel = this.link.use();
+      this.#prepareChannel(channel, exchange);
+      exchange.channel = channel;
+      exchange.stage(channel.core);
+      channel.beginRequest();
+    } finally {
+      left?.close(); // who waits there finds the request elsewhere by now
+    }
   }
 
   /** Tells the channel for whom it is. */
@@ -371,26 +377,41 @@ export class Requests {
 
   /** The same, once the event loop has taken what the transport may still have. */
   #flushLater(exchange, body) {
-    const flushed = new Promise((resolve) => {
+    let over;
+    this.sending = new Promise((resolve) => {
+      over = resolve;
+    });
+    return new Promise((resolve) => {
       afterTurn(() => {
-        const { channel } = exchange;
-        const ready = channel.usable && !channel.closed && !channel.transport.full;
-        if (ready) channel.transport.settled = true;
-        const going = ready ? this.#flush(exchange, body) : this.send(exchange, body);
-        if (going === DONE) return resolve();
-        this.queued(flushed);
-        resolve(going);
+        const going = this.#flushTurned(exchange, body);
+        if (going === DONE) {
+          over();
+          resolve();
+        } else {
+          going.then(over, over);
+          resolve(going);
+        }
       });
     });
-    this.sending = flushed;
-    return flushed;
+  }
+
+  #flushTurned(exchange, body) {
+    try {
+      const { channel } = exchange;
+      if (!channel.usable || channel.closed || channel.transport.full) return this.send(exchange, body);
+      channel.transport.settled = true;
+      return this.#flushNow(exchange, body);
+    } catch (error) {
+      return Promise.reject(error); // of a Duplex that throws
+    }
   }
 
   /** Sends what is staged, and the body. */
   async send(exchange, body) {
     let phase = 'connect';
+    let channel = null;
     try {
-      const channel = await this.connected(exchange);
+      channel = await this.connected(exchange);
       phase = 'send';
       if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flushNow(exchange, body);
       this.departs(channel, exchange);
@@ -408,12 +429,13 @@ export class Requests {
       });
       await exchange.outflow.run();
     } catch (error) {
-      if (this.isStale(exchange.channel, exchange, error)) {
-        await this.repeat(exchange);
+      channel ??= exchange.channel;
+      if (channel !== exchange.channel || this.isStale(channel, exchange, error)) {
+        await this.repeat(exchange); // unless whoever waits for its response has begun that
         return;
       }
       body.discard(error);
-      throw this.failed(exchange.channel, error, phase);
+      throw this.failed(channel, error, phase);
     }
   }
 
@@ -456,6 +478,7 @@ export class Requests {
     exchange.reused = channel.requests > 0;
     channel.requests++;
     channel.awaited = exchange;
+    exchange.sentOn = channel;
     if (!exchange.repeated) this.#owner.request_count++;
   }
 
@@ -471,6 +494,7 @@ export class Requests {
   isStale(channel, exchange, error) {
     return (
       this.#owner.retry_stale > 0 &&
+      this.#owner.auto_open &&
       exchange.reused &&
       !exchange.repeated &&
       exchange.replay !== null &&
@@ -479,15 +503,21 @@ export class Requests {
     );
   }
 
-  /** Sends a request once more, on a new connection. */
+  /** Sends a request once more, on a new connection. @returns {Promise<void>} the same one each time */
   repeat(exchange) {
-    exchange.repeated = true;
-    exchange.receiving = false;
+    exchange.again ??= this.#repeat(exchange);
+    return exchange.again;
+  }
+
+  async #repeat(exchange) {
     const { channel } = exchange;
     this.response = null;
-    this.restage(exchange);
-    channel.close();
-    return this.send(exchange, exchange.replay);
+    try {
+      this.restage(exchange);
+    } finally {
+      channel.close();
+    }
+    await this.send(exchange, exchange.replay);
   }
 
   /** The time of a request has run out. */

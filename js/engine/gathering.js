@@ -21,6 +21,9 @@ const GROWTH = 8;
 /** … and that is more than one read gives. */
 const GROWTH_MIN = 1024 * 1024;
 
+/** Has no address space been left for a memory? To be told that takes V8 a collection, or several. */
+let scarce = false;
+
 /** An operation, once it has a step. */
 export class Gathering {
   resolve = null;
@@ -91,7 +94,7 @@ export class Gathering {
   /** What is being filled is full. */
   #more() {
     const { filled } = this;
-    const memory = filled < LARGE || this.#fixed ? null : this.#grown(filled);
+    const memory = filled < LARGE ? null : this.#grown(filled);
     if (memory !== null) {
       this.#under = new Filling(this.#channel, memory, true, Math.min(memory.length - 1, this.#most), filled);
       return;
@@ -109,15 +112,15 @@ export class Gathering {
   /** Memory that has all of it, and more room; null where there is none. */
   #grown(filled) {
     const pages = Math.ceil(Math.max(filled / GROWTH, GROWTH_MIN) / PAGE);
+    if (this.#memory === null) return scarce ? null : this.#begun(filled, pages);
+    return this.#fixed ? null : this.#extended(pages);
+  }
+
+  #begun(filled, pages) {
     try {
-      if (this.#memory !== null) {
-        const free = PAGES_MAX - this.#memory.buffer.byteLength / PAGE;
-        this.#memory.grow(Math.min(pages, Math.max(free, 1)));
-        return new Uint8Array(this.#memory.buffer);
-      }
       this.#memory = new WebAssembly.Memory({ initial: filled / PAGE + pages, maximum: PAGES_MAX });
     } catch {
-      this.#fixed = true;
+      scarce = true;
       return null;
     }
     const memory = new Uint8Array(this.#memory.buffer);
@@ -128,5 +131,16 @@ export class Gathering {
     }
     this.#before = 0;
     return memory;
+  }
+
+  #extended(pages) {
+    const free = PAGES_MAX - this.#memory.buffer.byteLength / PAGE;
+    try {
+      this.#memory.grow(Math.min(pages, Math.max(free, 1)));
+    } catch {
+      this.#fixed = true;
+      return null;
+    }
+    return new Uint8Array(this.#memory.buffer);
   }
 }

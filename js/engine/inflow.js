@@ -437,10 +437,8 @@ export class Inflow {
     gathering.step = () => {
       if (!channel.abandoned) gathering.absorb();
       const complete = this.#complete && !channel.abandoned;
-      if (gathering.isFull && most < wanted && !(complete && channel.available === 0)) {
-        throw bodyTooLong(gathering.bytes);
-      }
-      if (gathering.isFull || complete) {
+      if (gathering.isFull && most < wanted && channel.available > 0) throw bodyTooLong(gathering.bytes);
+      if ((gathering.isFull && most === wanted) || complete) {
         this.#endIfRead();
         return gathering.bytes;
       }

@@ -27,11 +27,13 @@ export class Exchange {
   excess = 0;
   /** Of which of the connection's changes it was staged after. */
   changes = 0;
-  /** Was it sent once more already? */
-  repeated = false;
+  /** On which channel it went out last. @type {import('../engine/channel.js').Channel | null} */
+  sentOn = null;
+  /** Its sending once more, if that was begun. @type {Promise<void> | null} */
+  again = null;
   /** Had the connection carried a request before? */
   reused = false;
-  /** Does somebody wait for its response? */
+  /** Was its response asked for? */
   receiving = false;
   /** How many promises of a callback for 1xx are to be waited for. */
   informing = 0;
@@ -94,6 +96,11 @@ export class Exchange {
     } else {
       for (const step of steps) step(core);
     }
+  }
+
+  /** Was it sent once more? */
+  get repeated() {
+    return this.again !== null;
   }
 
   /** What the core refused, as an error. @param {number} error @param {string[]} headers the ones that were given */
