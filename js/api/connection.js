@@ -388,6 +388,7 @@ export class HTTPConnection extends Settings {
     exchange.replay = null;
     exchange.outflow = upload;
     requests.framing = exchange;
+    requests.departs(exchange.channel, exchange); // when, is the subclass's to say
     return new Promise((resolve, reject) => {
       let headSent = false;
       let answered = false;
@@ -411,7 +412,7 @@ export class HTTPConnection extends Settings {
         headSent = true;
         exchange.channel.waiting.wake();
       };
-      sendBySteps(this, exchange, body, onhead).then(() => over(null), fail);
+      sendBySteps(this, exchange, body, { onhand: (bytes) => requests.handing(exchange, bytes), onhead }).then(() => over(null), fail);
     });
   }
 
@@ -424,6 +425,7 @@ export class HTTPConnection extends Settings {
   async send(data) {
     const body = describeBody(data, this.blocksize);
     if (body.kind === BODY_NONE) throw argumentError('there is nothing to send: data is null', 'ERR_INVALID_ARG_TYPE');
+    if (this.#requests.isOver(data)) throw new NotConnected('the request that it was for is over');
     if (this.#requests.framing !== null) return this.#sendFramed(this.#requests.framing, body);
     const requests = this.#requests;
     const { held } = requests;
@@ -467,7 +469,10 @@ export class HTTPConnection extends Settings {
 
   /** What an overridden send() hands on: framed already, and accounted for. */
   async #sendFramed(exchange, body) {
-    const channel = await this.#requests.connected(exchange);
+    let { channel } = exchange;
+    if (!channel.wasSent) channel = await this.#requests.connected(exchange);
+    else if (channel.stopped) return body.discard(); // nobody wants it any more
+    else if (channel.closed || channel.failed) throw channel.failure(); // on another connection it would be taken for a request
     channel.core.takeStaged(); // the head, which is in what was handed out
     if (exchange.sentOn !== channel) this.#requests.departs(channel, exchange);
     if (this.debuglevel > 0) printSent(body.bytes, body);
@@ -504,10 +509,11 @@ export class HTTPConnection extends Settings {
     const { channel } = exchange;
     const step = () => {
       if (exchange.channel !== channel) return DONE.then(() => this.#receive(exchange)); // it was staged again, on another one
-      if (exchange.sentOn !== channel && !channel.closed) return undefined; // what is there can't be its answer
       if (exchange.informing > 0 && !channel.failed) return undefined; // callbacks that were told of a 1xx have the say
-      if (channel.phase > PHASE_HEAD && !channel.abandoned) return this.#accept(channel, exchange);
+      const out = exchange.sentOn === channel; // else what is there can't be its answer
+      if (out && channel.phase > PHASE_HEAD && !channel.abandoned) return this.#accept(channel, exchange);
       if (!channel.failed) return undefined;
+      if (!out && !channel.abandoned && !channel.closed) return undefined; // who sends it sees to that
       const error = channel.failure();
       if (!this.#requests.isStale(channel, exchange, error)) throw this.#requests.failed(channel, error, 'receive');
       return DONE.then(() => this.#again(exchange)); // not in the middle of what has woken this
@@ -555,15 +561,16 @@ export class HTTPConnection extends Settings {
       if (this.#requests.link.channel === channel) this.#requests.link.channel = null;
       throw reason;
     }
-    if (channel.closed) return response; // by its class
-    if (debuglevel > 0) {
-      print(`reply: ${reprText(core.head.substring(0, core.fieldsAt))}`);
-      for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);
+    if (!channel.closed) { // by its class
+      if (debuglevel > 0) {
+        print(`reply: ${reprText(core.head.substring(0, core.fieldsAt))}`);
+        for (const [name, value] of response.headers.items()) print(`header: ${name}: ${value}`);
+      }
+      // A trailer section that is in already is read when the response ends.
+      if (!core.hasTrailer) core.release();
+      if (core.willClose) this.#requests.link.channel = null; // the response's alone
+      else this.#requests.response = response;
     }
-    // A trailer section that is in already is read when the response ends.
-    if (!core.hasTrailer) core.release();
-    if (core.willClose) this.#requests.link.channel = null; // the response's alone
-    else this.#requests.response = response;
     if (diagnostics.responseHeaders.hasSubscribers) {
       const { status, reason } = response;
       diagnostics.tell(diagnostics.responseHeaders, { connection: this, request: exchange, response, status, reason });

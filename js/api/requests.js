@@ -45,6 +45,7 @@ export class Requests {
   sending = null;
 
   #owner;
+  #handed = new WeakMap(); // what an overridden send() was given, and for which request
 
   /** @param {import('./connection.js').HTTPConnection} owner */
   constructor(owner) {
@@ -178,6 +179,17 @@ export class Requests {
     }
     if (this.#channel === null) throw new NotConnected('connect() did not set sock, or the connection was closed');
     return this.#channel;
+  }
+
+  /** Notes what an overridden send() is given. @param {Exchange} exchange @param {Buffer} bytes of it */
+  handing(exchange, bytes) {
+    this.#handed.set(bytes, exchange);
+  }
+
+  /** Is this a part of a request that is over, which an overridden send() was given, and hands on too late? @param {unknown} data */
+  isOver(data) {
+    const whose = Buffer.isBuffer(data) ? this.#handed.get(data) : undefined;
+    return whose !== undefined && whose !== this.framing;
   }
 
   // ---- the state ----
@@ -402,7 +414,8 @@ export class Requests {
       channel.transport.settled = true;
       return this.#flushNow(exchange, body);
     } catch (error) {
-      return Promise.reject(error); // of a Duplex that throws
+      body.discard(error);
+      return Promise.reject(this.failed(exchange.channel, error, 'send')); // of a Duplex that throws
     }
   }
 
@@ -413,6 +426,10 @@ export class Requests {
     try {
       channel = await this.connected(exchange);
       phase = 'send';
+      while (channel.transport?.full) {
+        await this.#drained(channel, exchange);
+        channel = await this.connected(exchange); // something can have come meanwhile
+      }
       if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flushNow(exchange, body);
       this.departs(channel, exchange);
       const { expect, trailers } = exchange;
@@ -437,6 +454,12 @@ export class Requests {
       body.discard(error);
       throw this.failed(channel, error, phase);
     }
+  }
+
+  /** Waits until the transport takes more, or is no more. */
+  #drained(channel, exchange) {
+    const step = () => (channel.failed || !channel.transport?.full ? true : undefined);
+    return channel.waiting.until('send', exchange.seconds('send'), exchange.signals, step);
   }
 
   /** A channel that is connected and has the staged request. */
@@ -478,8 +501,8 @@ export class Requests {
     exchange.reused = channel.requests > 0;
     channel.requests++;
     channel.awaited = exchange;
+    if (exchange.sentOn === null) this.#owner.request_count++;
     exchange.sentOn = channel;
-    if (!exchange.repeated) this.#owner.request_count++;
   }
 
   /** All of a request is with the socket, or no longer wanted. */
@@ -514,9 +537,10 @@ export class Requests {
     this.response = null;
     try {
       this.restage(exchange);
-    } finally {
-      channel.close();
+    } catch (error) {
+      throw this.failed(channel, error, 'send');
     }
+    channel.close();
     await this.send(exchange, exchange.replay);
   }
 

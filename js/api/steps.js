@@ -51,11 +51,14 @@ export async function requestBySteps(connection, exchange, given, body, { encode
  * @param {import('./connection.js').HTTPConnection} connection
  * @param {import('../request/exchange.js').Exchange} exchange whose head is staged
  * @param {import('../request/body.js').Body} body
- * @param {() => void} onhead called when the head was sent
+ * @param {object} told
+ * @param {(bytes: Buffer) => void} told.onhand called with what it is handed, before
+ * @param {() => void} told.onhead called when the head was sent
  */
-export async function sendBySteps(connection, exchange, body, onhead) {
+export async function sendBySteps(connection, exchange, body, { onhand, onhead }) {
   const hand = async (bytes) => {
     exchange.excess -= bytes.length;
+    onhand(bytes);
     await connection.send(bytes);
   };
   await hand(Buffer.from(exchange.channel.core.takeStaged()));

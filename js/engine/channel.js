@@ -324,6 +324,10 @@ export class Channel {
   }
 
   #interim() {
+    if (this.requests > 0 && this.requests < this.begun) {
+      this.closeTransport(); // unasked: the request that was begun last isn't out
+      return false;
+    }
     for (;;) {
       if (this.core.status === 100) this.continued = true;
       this.#began();

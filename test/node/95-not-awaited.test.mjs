@@ -139,9 +139,178 @@ describe('behind a request that waits for a turn', () => {
       });
       await assert.rejects(settles(sent));
       delete peer[member];
+      const again = conn.request('GET', '/2'); // on a new connection
+      assert.equal(String(await (await settles(conn.getresponse())).read()), 'x');
+      await again;
       conn.close();
     });
   }
+});
+
+describe('getresponse() is ended by a limit', () => {
+  const silent = (use) => withServer(() => undefined, use);
+  const limits = {
+    timeout: [{ timeout: 0.2 }, {}],
+    'timeouts.headers': [{ timeouts: { headers: 0.2 } }, {}],
+    deadline: [{ deadline: 0.2 }, {}],
+    signal: [{}, () => ({ signal: AbortSignal.timeout(200) })],
+  };
+  for (const [what, [options, request]] of Object.entries(limits)) {
+    const given = () => (typeof request === 'function' ? request() : request);
+
+    test(`${what}, where send() writes to the socket itself`, LIMIT, () =>
+      silent(async ({ port }) => {
+        class Own extends HTTPConnection {
+          async send(bytes) {
+            if (this.sock === null) await this.connect();
+            this.sock.write(bytes);
+          }
+        }
+        const conn = new Own('127.0.0.1', port, options);
+        conn.request('GET', '/', null, {}, given()).catch(() => {});
+        await assert.rejects(settles(conn.getresponse()), { name: 'TimeoutError' });
+        conn.close();
+      }));
+
+    test(`${what}, beside a connect() that hangs`, LIMIT, () =>
+      silent(async ({ port }) => {
+        class Hung extends HTTPConnection {
+          connect() {
+            return new Promise(() => {});
+          }
+        }
+        const conn = new Hung('127.0.0.1', port, options);
+        conn.request('GET', '/', null, {}, given()).catch(() => {});
+        await assert.rejects(settles(conn.getresponse()), { name: 'TimeoutError' });
+        conn.close();
+      }));
+  }
+
+  test('and by an answer, where send() writes to the socket itself', LIMIT, () =>
+    withServer(
+      () => reply('own'),
+      async ({ port }) => {
+        class Own extends HTTPConnection {
+          async send(bytes) {
+            if (this.sock === null) await this.connect();
+            this.sock.write(bytes);
+          }
+        }
+        const conn = new Own('127.0.0.1', port, { timeout: 20 });
+        await conn.request('GET', '/');
+        assert.equal(String(await (await settles(conn.getresponse())).read()), 'own');
+        conn.close();
+      },
+    ));
+});
+
+describe('a subclass that hands on what send() is given', () => {
+  test('sends no part of a body on another connection', LIMIT, () =>
+    withServer(
+      (head, socket) => {
+        if (head.includes(' /0 ')) return 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 1\r\n\r\nx';
+        if (head.startsWith('POST')) setTimeout(() => socket.write(reply('whole')), 1800);
+      },
+      async ({ port, requests, connections }) => {
+        class Passing extends HTTPConnection {
+          async send(bytes) {
+            return super.send(bytes);
+          }
+        }
+        const conn = new Passing('127.0.0.1', port, { timeout: 20 });
+        await conn.request('GET', '/0');
+        await (await conn.getresponse()).read();
+        const piece = 'DELETE /all HTTP/1.1\r\nHost: x\r\n\r\n';
+        const pieces = async function* () {
+          for (let i = 0; i < 4; i++) {
+            yield piece;
+            await sleep(400); // the server's Keep-Alive time goes by meanwhile
+          }
+        };
+        await settles(conn.request('POST', '/up', pieces(), { 'Content-Length': String(4 * piece.length) }));
+        assert.equal(connections(), 1);
+        assert.ok(requests[0].endsWith(piece.repeat(4)));
+        conn.close();
+      },
+    ));
+
+  test('sends nothing of a request that is over', LIMIT, () =>
+    withServer(
+      () => reply('ok'),
+      async ({ port, requests }) => {
+        const late = [];
+        class Slow extends HTTPConnection {
+          async send(bytes) {
+            await sleep(50);
+            const sent = super.send(bytes);
+            late.push(sent.then(() => 'sent', (error) => error.name));
+            return sent;
+          }
+        }
+        const conn = new Slow('127.0.0.1', port, { timeout: 20 });
+        const signal = AbortSignal.timeout(10);
+        await assert.rejects(settles(conn.request('GET', '/secret', null, { Authorization: 'one' }, { signal })));
+        await settles(conn.request('GET', '/2'));
+        assert.equal(String(await (await settles(conn.getresponse())).read()), 'ok');
+        assert.deepEqual(await Promise.all(late), ['NotConnected', 'sent']);
+        assert.deepEqual(requests.filter((text) => text !== '').map((text) => text.split(' ', 2)[1]), ['/2']);
+        conn.close();
+      },
+    ));
+});
+
+describe('while a transport is full, or is looked at', () => {
+  test('what was planted is no answer to the request that waits for room', LIMIT, async () => {
+    const wires = [];
+    class Narrow extends Duplex {
+      #index = wires.push('') - 1;
+
+      constructor() {
+        super({ writableHighWaterMark: 4 });
+      }
+
+      _read() {}
+
+      _write(bytes, _encoding, done) {
+        wires[this.#index] += bytes;
+        const wire = wires[this.#index];
+        setTimeout(done, 50);
+        if (!wire.endsWith('\r\n\r\n')) return;
+        if (!wire.includes(' /0 ')) {
+          this.push(reply('good'));
+          return;
+        }
+        this.push(reply('x'));
+        setTimeout(() => this.push(reply('PLANTED')), 10);
+      }
+    }
+    const conn = new HTTPConnection('localhost', 80, { timeout: 20, create_connection: () => new Narrow() });
+    await conn.request('GET', '/0');
+    await (await conn.getresponse()).read();
+    const sent = conn.request('GET', '/1');
+    assert.equal(String(await (await settles(conn.getresponse())).read()), 'good');
+    await settles(sent);
+    conn.close();
+  });
+
+  test('a 1xx that was planted says nothing of the request that is not out', LIMIT, () =>
+    withServer(
+      (head, socket) => {
+        if (head.includes(' /0 ')) return `${filling(32_768)}HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n`;
+        setTimeout(() => socket.write(reply('good')), 100);
+      },
+      async ({ port }) => {
+        const told = [];
+        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 20, on_informational: ({ status }) => told.push(status) });
+        await conn.request('GET', '/0');
+        await (await conn.getresponse()).read();
+        const sent = conn.request('POST', '/1', 'abc', {}, { expect_continue: 0.05 });
+        assert.equal(String(await (await settles(conn.getresponse())).read()), 'good');
+        await settles(sent);
+        assert.deepEqual(told, []);
+        conn.close();
+      },
+    ));
 });
 
 describe('a stale connection that a request and its response meet at once', () => {
