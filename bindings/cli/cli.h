@@ -157,7 +157,7 @@ void cli_meter_tick(cli_meter *meter);
 /** Shows it a last time. */
 void cli_meter_end(cli_meter *meter);
 
-/* ---- request.c, tls.c, transfer.c ---- */
+/* ---- request.c, tls.c, transfer.c, upload.c ---- */
 
 /** What the body of a request is. */
 typedef enum cli_body_kind { CLI_BODY_NONE, CLI_BODY_DATA, CLI_BODY_FILE } cli_body_kind;
@@ -205,6 +205,29 @@ int cli_prepare_tls(cli_session *session);
 
 /** Before a hop by TLS: looks whether it can be spoken as it was asked for. @returns 0 or an exit code */
 int cli_check_tls(cli_session *session);
+
+/** What is left of --max-time; negative for no end. */
+int32_t cli_time_left(const cli_session *session);
+
+/** Gets the response, and shows its head. @returns 0, an exit code, or below zero an error of porthole's */
+int32_t cli_get_response(cli_session *session);
+
+/** Takes what came of the body. @returns above 0 when there was something, 0 at the end, below zero an error; see `code` */
+int32_t cli_take_body(cli_session *session, int *code);
+
+/** Opens what -T names. @returns 0 or an exit code */
+int cli_open_upload(cli_session *session);
+
+void cli_close_upload(cli_session *session);
+
+/**
+ * Sends the body of a request whose head is sent. The peer may answer meanwhile.
+ *
+ * @param answered receives whether it did, and the head of its response was shown
+ * @param code     receives an exit code, or 0
+ * @returns 0, or below zero an error of porthole's
+ */
+int32_t cli_send_body(cli_session *session, bool *answered, int *code);
 
 /** Does what the options say, but for -w. @returns the exit code */
 int cli_transfer(cli_session *session);

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * From a URL to its response: connecting, requests with their bodies, redirects.
+ * From a URL to its response: connecting, responses, redirects.
  */
 #include "cli.h"
 
 enum {
   RECEIVE = 256 * 1024, /* a response's head must fit in it */
   INTERIMS = 64 * 1024, /* heads of 1xx that are kept to be shown */
-  PIECE = 64 * 1024,    /* of a body that is sent */
   AGAIN = -1
 };
 
 static PORTHOLE_CLIENT_MEMORY(client_memory, RECEIVE);
 static uint8_t interims[INTERIMS];
-static uint8_t piece[PIECE];
 
 /* ---- errors ---- */
 
@@ -175,8 +173,7 @@ static void set_tunnel(cli_session *session) {
   }
 }
 
-/** What is left of --max-time; negative for no end. */
-static int32_t time_left(const cli_session *session) {
+int32_t cli_time_left(const cli_session *session) {
   uint32_t whole = (uint32_t)session->options.time_ms;
   uint32_t gone = porthole_host_now() - session->meter.started;
   return whole == 0 ? -1 : gone < whole ? (int32_t)(whole - gone) : 0;
@@ -196,7 +193,7 @@ static void choose_client(cli_session *session) {
   session->client = porthole_client_init(client_memory, sizeof client_memory, peer->host, peer->port);
   porthole_client_set_family(session->client, (uint32_t)session->options.family);
   porthole_client_keep_interim(session->client, interims, sizeof interims);
-  porthole_client_set_deadline(session->client, time_left(session));
+  porthole_client_set_deadline(session->client, cli_time_left(session));
   if (session->url.tls) {
     porthole_client_use_tls(session->client);
     if (session->has_proxy) {
@@ -240,8 +237,7 @@ static int connect_hop(cli_session *session) {
 
 /* ---- the response ---- */
 
-/** Gets the response, and shows its head. @returns 0, an exit code, or below zero an error of porthole's */
-static int32_t get_response(cli_session *session) {
+int32_t cli_get_response(cli_session *session) {
   int32_t status = porthole_client_getresponse(session->client);
   if (status < 0) {
     return status;
@@ -271,10 +267,7 @@ static bool is_dropped(const cli_session *session) {
   return leads_on(session) || session->refused || is_failure(session);
 }
 
-static bool is_wanting(int32_t result) { return result == PORTHOLE_WANT_READ || result == PORTHOLE_WANT_WRITE; }
-
-/** Takes what came of the body. @returns above 0 when there was something, 0 at the end, below zero an error; see `code` */
-static int32_t take_body(cli_session *session, int *code) {
+int32_t cli_take_body(cli_session *session, int *code) {
   porthole_span bytes;
   int32_t got = porthole_client_peek(session->client, &bytes);
   if (got > 0) {
@@ -306,136 +299,12 @@ static int read_body(cli_session *session) {
   int code = 0;
   int32_t got;
   do {
-    got = take_body(session, &code);
+    got = cli_take_body(session, &code);
   } while (got > 0 && code == 0);
   if (got < 0) {
     return fail_transfer(session, got, false);
   }
   return code != 0 ? code : show_trailers(session);
-}
-
-/* ---- the body of a request ---- */
-
-static int open_upload(cli_session *session) {
-  const char *path = session->options.upload;
-  if (cli_same(path, "-")) {
-    if (session->stdin_used) {
-      return cli_fail(&session->failure, EXIT_REWIND, "standard input can't be sent again", "");
-    }
-    session->upload = CLI_STDIN;
-    session->length = PORTHOLE_CHUNKED_BODY;
-    return 0;
-  }
-  session->upload = cli_host_open(path, CLI_READ, &session->length);
-  if (session->upload < 0) {
-    char text[CLI_WORDS_MOST];
-    cli_text words = CLI_TEXT(text);
-    cli_add(&words, path);
-    cli_add(&words, ": ");
-    cli_add(&words, cli_host_words());
-    return cli_fail(&session->failure, EXIT_READ, "can't open ", text);
-  }
-  return 0;
-}
-
-static void close_upload(cli_session *session) {
-  if (session->upload > CLI_STDERR) {
-    cli_host_close(session->upload);
-  }
-  session->upload = CLI_FAILED;
-}
-
-/** The next piece of the body, where it begins at `done`. @returns 0 or an exit code; nothing is left at the end */
-static int next_piece(cli_session *session, uint64_t done, porthole_span *next) {
-  if (session->body == CLI_BODY_DATA) {
-    size_t length = session->options.data_length - (size_t)done;
-    *next = (porthole_span){session->options.data + done, length};
-    return 0;
-  }
-  session->stdin_used = session->stdin_used || session->upload == CLI_STDIN;
-  int32_t got = cli_host_read(session->upload, piece, sizeof piece);
-  *next = (porthole_span){piece, got > 0 ? (size_t)got : 0};
-  return got >= 0 ? 0 : cli_fail(&session->failure, EXIT_READ, "can't read what is to be sent: ", cli_host_words());
-}
-
-/** While nothing more of the body is taken: reads what has come of an answer, and waits. @returns below zero for an error */
-static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
-  int32_t got = PORTHOLE_WANT_READ;
-  if (!*answered) {
-    got = get_response(session);
-    *answered = got >= 0;
-    *code = got > 0 ? got : 0;
-  }
-  while (*answered && *code == 0 && (got = take_body(session, code)) > 0) {
-  }
-  if (*code != 0 || (got < 0 && !is_wanting(got))) {
-    return *code != 0 ? 0 : got;
-  }
-  /* For both: a peer may take no more before its answer is read. One whose answer is over has nothing more to say. */
-  int32_t interest = got == 0 ? PORTHOLE_WRITABLE : PORTHOLE_READABLE | PORTHOLE_WRITABLE;
-  int32_t list[] = {porthole_client_handle(session->client), interest};
-  return list[0] == 0 ? 0 : porthole_host_wait(list, 1, time_left(session)); /* it is closed when no more is wanted */
-}
-
-/**
- * Sends the body. The peer may answer meanwhile, and want its answer to be read before it takes more.
- *
- * @returns 0, below zero an error; or an exit code in `*code`
- */
-static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
-  uint64_t done = 0;
-  porthole_span left = {NULL, 0};
-  bool ended = false;
-  while (*code == 0 && !ended) {
-    if (left.length == 0) {
-      *code = next_piece(session, done, &left);
-      if (*code != 0) {
-        return 0;
-      }
-    }
-    ended = left.length == 0;
-    int32_t sent = ended ? porthole_client_endbody(session->client, NULL)
-                         : porthole_client_send(session->client, left.data, left.length);
-    if (is_wanting(sent)) {
-      ended = false;
-      sent = meanwhile(session, answered, code);
-      if (sent >= 0) {
-        continue;
-      }
-    }
-    if (sent < 0) {
-      return sent;
-    }
-    done += (uint64_t)sent;
-    left = (porthole_span){left.data + sent, left.length - (size_t)sent};
-    session->result.uploaded = session->meter.uploaded = done;
-    cli_meter_tick(&session->meter);
-  }
-  return 0;
-}
-
-/** Looks whether an answer came with the 100 that was asked for, or instead of it: after a 417 no more of the body is read. */
-static int32_t look_for_refusal(cli_session *session, bool *answered, int *code) {
-  int32_t got = get_response(session);
-  *answered = got >= 0;
-  *code = got > 0 ? got : 0;
-  session->refused = *answered && session->result.status == PORTHOLE_STATUS_EXPECTATION_FAILED;
-  return is_wanting(got) || got >= 0 ? 0 : got;
-}
-
-static int32_t send_body(cli_session *session, bool *answered, int *code) {
-  session->meter.upload = session->length == PORTHOLE_CHUNKED_BODY ? 0 : session->length;
-  porthole_client_set_timeout(session->client, 0);
-  int32_t error = session->expects ? look_for_refusal(session, answered, code) : 0;
-  if (error == 0 && *code == 0 && !session->refused) {
-    error = send_pieces(session, answered, code);
-  }
-  porthole_client_set_timeout(session->client, -1);
-  if (error == PORTHOLE_BODY_TOO_SHORT || error == PORTHOLE_BODY_TOO_LONG) {
-    *code = cli_fail(&session->failure, EXIT_READ, "what is sent changed its size", "");
-    error = 0;
-  }
-  return error;
 }
 
 /* ---- hops ---- */
@@ -448,7 +317,7 @@ static bool was_dead(cli_session *session, int32_t error, bool reused) {
 
 /** One request and its response, but for the body of that. @returns 0, an exit code, or AGAIN */
 static int ask(cli_session *session) {
-  int code = session->body == CLI_BODY_FILE && session->upload < 0 ? open_upload(session) : 0;
+  int code = session->body == CLI_BODY_FILE && session->upload < 0 ? cli_open_upload(session) : 0;
   if (session->body == CLI_BODY_DATA) {
     session->length = session->options.data_length;
   }
@@ -466,11 +335,11 @@ static int ask(cli_session *session) {
   bool reused = before != 0 && porthole_client_handle(session->client) == before;
   int32_t error = cli_send_head(session);
   if (error == 0 && session->body != CLI_BODY_NONE) {
-    error = send_body(session, &answered, &code);
+    error = cli_send_body(session, &answered, &code);
   }
-  close_upload(session);
+  cli_close_upload(session);
   if (error == 0 && code == 0 && !answered) {
-    error = get_response(session);
+    error = cli_get_response(session);
     code = error > 0 ? error : 0;
   }
   if (error < 0 && was_dead(session, error, reused)) {
@@ -569,7 +438,7 @@ int cli_transfer(cli_session *session) {
   if (code == 0) {
     code = run_hops(session);
   }
-  close_upload(session);
+  cli_close_upload(session);
   if (session->client != NULL) {
     porthole_client_close(session->client);
   }

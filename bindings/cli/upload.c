@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The body of a request: where it comes from, and sending it while an answer may come already.
+ */
+#include "cli.h"
+
+enum { PIECE = 64 * 1024 };
+
+static uint8_t piece[PIECE];
+
+static bool is_wanting(int32_t result) { return result == PORTHOLE_WANT_READ || result == PORTHOLE_WANT_WRITE; }
+
+int cli_open_upload(cli_session *session) {
+  const char *path = session->options.upload;
+  if (cli_same(path, "-")) {
+    if (session->stdin_used) {
+      return cli_fail(&session->failure, EXIT_REWIND, "standard input can't be sent again", "");
+    }
+    session->upload = CLI_STDIN;
+    session->length = PORTHOLE_CHUNKED_BODY;
+    return 0;
+  }
+  session->upload = cli_host_open(path, CLI_READ, &session->length);
+  if (session->upload < 0) {
+    char text[CLI_WORDS_MOST];
+    cli_text words = CLI_TEXT(text);
+    cli_add(&words, path);
+    cli_add(&words, ": ");
+    cli_add(&words, cli_host_words());
+    return cli_fail(&session->failure, EXIT_READ, "can't open ", text);
+  }
+  return 0;
+}
+
+void cli_close_upload(cli_session *session) {
+  if (session->upload > CLI_STDERR) {
+    cli_host_close(session->upload);
+  }
+  session->upload = CLI_FAILED;
+}
+
+/** The next piece of the body, where it begins at `done`. @returns 0 or an exit code; nothing is left at the end */
+static int next_piece(cli_session *session, uint64_t done, porthole_span *next) {
+  if (session->body == CLI_BODY_DATA) {
+    size_t length = session->options.data_length - (size_t)done;
+    *next = (porthole_span){session->options.data + done, length};
+    return 0;
+  }
+  session->stdin_used = session->stdin_used || session->upload == CLI_STDIN;
+  int32_t got = cli_host_read(session->upload, piece, sizeof piece);
+  *next = (porthole_span){piece, got > 0 ? (size_t)got : 0};
+  return got >= 0 ? 0 : cli_fail(&session->failure, EXIT_READ, "can't read what is to be sent: ", cli_host_words());
+}
+
+/** While nothing more of the body is taken: reads what has come of an answer, and waits. @returns below zero for an error */
+static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
+  int32_t got = PORTHOLE_WANT_READ;
+  if (!*answered) {
+    got = cli_get_response(session);
+    *answered = got >= 0;
+    *code = got > 0 ? got : 0;
+  }
+  while (*answered && *code == 0 && (got = cli_take_body(session, code)) > 0) {
+  }
+  if (*code != 0 || (got < 0 && !is_wanting(got))) {
+    return *code != 0 ? 0 : got;
+  }
+  /* For both: a peer may take no more before its answer is read. One whose answer is over has nothing more to say. */
+  int32_t interest = got == 0 ? PORTHOLE_WRITABLE : PORTHOLE_READABLE | PORTHOLE_WRITABLE;
+  int32_t list[] = {porthole_client_handle(session->client), interest};
+  return list[0] == 0 ? 0
+                      : porthole_host_wait(list, 1, cli_time_left(session)); /* it is closed when no more is wanted */
+}
+
+/**
+ * Sends the body. The peer may answer meanwhile, and want its answer to be read before it takes more.
+ *
+ * @returns 0, below zero an error; or an exit code in `*code`
+ */
+static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
+  uint64_t done = 0;
+  porthole_span left = {NULL, 0};
+  bool ended = false;
+  while (*code == 0 && !ended) {
+    if (left.length == 0) {
+      *code = next_piece(session, done, &left);
+      if (*code != 0) {
+        return 0;
+      }
+    }
+    ended = left.length == 0;
+    int32_t sent = ended ? porthole_client_endbody(session->client, NULL)
+                         : porthole_client_send(session->client, left.data, left.length);
+    if (is_wanting(sent)) {
+      ended = false;
+      sent = meanwhile(session, answered, code);
+      if (sent >= 0) {
+        continue;
+      }
+    }
+    if (sent < 0) {
+      return sent;
+    }
+    done += (uint64_t)sent;
+    left = (porthole_span){left.data + sent, left.length - (size_t)sent};
+    session->result.uploaded = session->meter.uploaded = done;
+    cli_meter_tick(&session->meter);
+  }
+  return 0;
+}
+
+/** Looks whether an answer came with the 100 that was asked for, or instead of it: after a 417 no more of the body is read. */
+static int32_t look_for_refusal(cli_session *session, bool *answered, int *code) {
+  int32_t got = cli_get_response(session);
+  *answered = got >= 0;
+  *code = got > 0 ? got : 0;
+  session->refused = *answered && session->result.status == PORTHOLE_STATUS_EXPECTATION_FAILED;
+  return is_wanting(got) || got >= 0 ? 0 : got;
+}
+
+int32_t cli_send_body(cli_session *session, bool *answered, int *code) {
+  session->meter.upload = session->length == PORTHOLE_CHUNKED_BODY ? 0 : session->length;
+  porthole_client_set_timeout(session->client, 0);
+  int32_t error = session->expects ? look_for_refusal(session, answered, code) : 0;
+  if (error == 0 && *code == 0 && !session->refused) {
+    error = send_pieces(session, answered, code);
+  }
+  porthole_client_set_timeout(session->client, -1);
+  if (error == PORTHOLE_BODY_TOO_SHORT || error == PORTHOLE_BODY_TOO_LONG) {
+    *code = cli_fail(&session->failure, EXIT_READ, "what is sent changed its size", "");
+    error = 0;
+  }
+  return error;
+}
