@@ -169,6 +169,10 @@ int32_t porthole_client_send(porthole_client *client, const void *data, size_t l
   return result < 0 && answer == 0 ? (int32_t)length : answer;
 }
 
+int32_t porthole_client_stopped(const porthole_client *client) {
+  return client->view->upload == PORTHOLE_UPLOAD_STOPPED || client->conn->send_error != 0 || client->over;
+}
+
 int32_t porthole_client_endbody(porthole_client *client, const char *const *trailers) {
   porthole_field fields[PORTHOLE_CLIENT_FIELDS];
   if (client->call == CALL_NONE) {

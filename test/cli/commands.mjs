@@ -150,6 +150,13 @@ const comparable = (text, ports) =>
     .replace(/^User-Agent: (?:curl|porthole)\/[\d.]+/m, 'User-Agent: agent')
     .replace(/^([\w-]+): *(.*?) *\r$/gm, '$1: $2\r');
 
+/** Gives a command its input. @param {import('node:stream').Writable} to @param {'again' | 'open'} [then] what comes behind it */
+function feed(to, stdin, then) {
+  to.on('error', () => {});
+  if (then === undefined) to.end(stdin, 'latin1');
+  else to.write(stdin, 'latin1', (error) => !error && then === 'again' && feed(to, stdin, then));
+}
+
 /**
  * Runs a command.
  *
@@ -157,7 +164,7 @@ const comparable = (text, ports) =>
  * @param {import('./scenarios.mjs').Scenario} scenario
  * @returns {Promise<Outcome>}
  */
-export async function runCommand(command, { args, stdin = '', stdout: path, files = {}, names = false }) {
+export async function runCommand(command, { args, stdin = '', then, stdout: path, files = {}, names = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'porthole-cli-'));
   const other = await startServer();
   const server = await startServer({ other: other.port });
@@ -181,7 +188,7 @@ export async function runCommand(command, { args, stdin = '', stdout: path, file
     let stderr = '';
     child.stdout?.setEncoding('latin1').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    child.stdin.on('error', () => {}).end(stdin, 'latin1');
+    feed(child.stdin, stdin, then);
     const [code] = await once(child, 'close');
     const requests = [...server.requests, ...other.requests].map((text) => comparable(text, ports));
     return { code, stdout: comparable(stdout, ports), stderr, files: filesIn(folder), requests };

@@ -9,6 +9,7 @@ const at = (path) => `http://127.0.0.1:{port}${path}`;
  * @typedef {object} Scenario
  * @property {string[]} args
  * @property {string} [stdin]
+ * @property {'again' | 'open'} [then] what comes behind `stdin`, which ends otherwise: the same without end, or nothing
  * @property {Record<string, string>} [files] made before, by name, as ISO-8859-1
  * @property {string} [stdout] the file that standard output is
  * @property {boolean} [names] are names looked up?
@@ -149,6 +150,11 @@ export const SCENARIOS = {
   'a form after a 417': { args: ['-sS', '-d', 'a=1', at('/417-at-once')] },
   'standard input after a 417': { args: ['-sS', '-T', '-', at('/417')], stdin: 'the body', waits: true },
   'standard input': { args: ['-sS', '-T', '-', at('/x/')], stdin: 'the body\n' },
+  'standard input without end that is not wanted': {
+    args: ['-sS', '-w', ' %{http_code}', '-H', 'Expect:', '-T', '-', at('/413')],
+    stdin: 'x'.repeat(65536),
+    then: 'again',
+  },
   'no standard input': { args: ['-sS', '-T', '-', at('/x/')], stdin: '' },
   'a file that is not there': { args: ['-sS', '-T', 'nowhere', at('/echo')] },
 

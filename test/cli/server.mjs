@@ -9,7 +9,10 @@ const reply = (status, headers, body) => [`HTTP/1.1 ${status}`, `Content-Length:
 const to = (status, location, body = '') => reply(status, [`Location: ${location}`], body);
 const echo = ({ method, target, body }) => reply('200 OK', ['X-Kind: echo'], `${method} ${target} ${body.length} ${body.slice(0, 40)}\n`);
 
-/** What each path is answered with; the others are echoed. {port} and {other} are those of this server and of another. */
+/**
+ * What each path is answered with; the others are echoed. {port} and {other} are those of this server and of another. `early` is
+ * when the head is in: no more is read then.
+ */
 export const ANSWERS = {
   '/hello': reply('200 OK', ['X-Name: value'], 'hello\n'),
   '/empty-body': reply('200 OK', [], ''),
@@ -54,6 +57,7 @@ export const ANSWERS = {
   '/closes-302': { bytes: `HTTP/1.1 302 Found\r\nLocation: /hello\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, close: true },
   '/wants-no-100': reply('200 OK', [], 'taken\n'),
   '/417': reply('417 Expectation Failed', [], 'no\n'),
+  '/413': { bytes: reply('413 Too Large', ['Connection: close'], 'too much'), early: true },
   '/417-at-once': reply('417 Expectation Failed', [], 'no\n'),
 };
 
@@ -117,6 +121,11 @@ export async function startServer({ other = 0 } = {}) {
         if (end < 0) return;
         const head = data.slice(0, end + 2);
         const [, method, target] = /^(\S+) (\S+) /.exec(head) ?? [];
+        if (ANSWERS[target]?.early) {
+          state.requests.push(head);
+          answerTo({ method, target, body: '' }, socket.pause());
+          return;
+        }
         if (!continued && /^expect: 100-continue\r$/im.test(head)) {
           continued = true;
           if (target === '/417') {

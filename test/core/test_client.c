@@ -628,7 +628,9 @@ static void an_answer_that_closes_stops_the_body(void **state) {
   porthole_client *client = new_client("h");
   assert_int_equal(porthole_client_begin(client, "POST", "/", sizeof body, NULL), 0);
   size_t head = peer.out_length;
+  assert_int_equal(porthole_client_stopped(client), 0);
   assert_int_equal(porthole_client_send(client, body, sizeof body), sizeof body); /* dropped */
+  assert_int_equal(porthole_client_stopped(client), 1);
   assert_int_equal(peer.out_length, head);
   assert_int_equal(porthole_client_endbody(client, NULL), 0);
   assert_int_equal(porthole_client_getresponse(client), 413);
@@ -649,6 +651,7 @@ static void an_answer_that_came_before_a_reset_is_read(void **state) {
     } else {
       assert_int_equal(porthole_client_begin(client, "POST", "/", sizeof body, NULL), 0);
       assert_int_equal(porthole_client_send(client, body, sizeof body), sizeof body);
+      assert_int_equal(porthole_client_stopped(client), 1);
       assert_int_equal(porthole_client_endbody(client, NULL), 0);
     }
     assert_int_equal(porthole_client_getresponse(client), 403);
@@ -679,6 +682,7 @@ static void an_answer_is_read_while_the_body_goes_on(void **state) {
   assert_int_equal(porthole_client_send(client, "one", 3), 3);
   assert_int_equal(porthole_client_getresponse(client), 200);
   assert_body(client, "ok");
+  assert_int_equal(porthole_client_stopped(client), 0);
   assert_int_equal(porthole_client_request(client, "GET", "/", NULL, 0, NULL), PORTHOLE_CANNOT_SEND_REQUEST);
   assert_int_equal(porthole_client_send(client, "two", 3), 3);
   assert_int_equal(porthole_client_endbody(client, NULL), 0);
