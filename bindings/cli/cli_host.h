@@ -21,7 +21,7 @@ enum { CLI_READ = 0, CLI_WRITE = 1 /* it is made, or emptied */ };
 /** The size of what is no regular file. */
 #define CLI_SIZE_UNKNOWN UINT64_MAX
 
-enum { CLI_FAILED = -1 };
+enum { CLI_FAILED = -1, CLI_LATER = -2 };
 
 /** What runs, called once by the host. @param arguments without the program's name, terminated by NULL. @returns the exit code */
 int cli_main(const char *const *arguments);
@@ -29,8 +29,13 @@ int cli_main(const char *const *arguments);
 /** @param size receives the size of a file that is read, or CLI_SIZE_UNKNOWN. @returns a number above CLI_STDERR, or CLI_FAILED */
 int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size);
 
-/** Waits for bytes. @returns how many came, 0 at the end, or CLI_FAILED */
-int32_t cli_host_read(int32_t file, void *buffer, size_t capacity);
+/**
+ * Waits for bytes.
+ *
+ * @param timeout_ms how long; negative for as long as it takes
+ * @returns how many came, 0 at the end, CLI_LATER when nothing came in that time, or CLI_FAILED
+ */
+int32_t cli_host_read(int32_t file, void *buffer, size_t capacity, int32_t timeout_ms);
 
 /** Writes all of it, which may stay in buffers until the file is closed. @returns 0 or CLI_FAILED */
 int32_t cli_host_write(int32_t file, const void *data, size_t length);

@@ -47,7 +47,7 @@ static int append_file(uint8_t **bytes, size_t *room, size_t *length, const char
     if (!reserve(bytes, room, *length, PIECE)) {
       return no_memory(failure);
     }
-    got = cli_host_read(file, *bytes + *length, PIECE - 1); /* a terminator fits */
+    got = cli_host_read(file, *bytes + *length, PIECE - 1, -1); /* a terminator fits */
     *length += got > 0 ? (size_t)got : 0;
   }
   if (got < 0) {

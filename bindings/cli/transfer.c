@@ -86,7 +86,8 @@ static int fail_transfer(cli_session *session, int32_t error, bool connecting) {
     cli_add_number(&more, peer->port, 0, ' ');
     cli_add(&more, ": ");
   }
-  cli_add(&more, porthole_client_error(session->client, words, sizeof words));
+  bool told = porthole_client_failure(session->client) == error;
+  cli_add(&more, told ? porthole_client_error(session->client, words, sizeof words) : porthole_error_text(error));
   cli_add(&more, cli_host_advice(error));
   if (code == EXIT_TIME) {
     cli_add(&more, " after ");

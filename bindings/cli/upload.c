@@ -4,7 +4,10 @@
  */
 #include "cli.h"
 
-enum { PIECE = 64 * 1024 };
+enum {
+  PIECE = 64 * 1024,
+  SILENCE = 100 /* ms of it, in what is to be sent, until the connection is looked at */
+};
 
 static uint8_t piece[PIECE];
 
@@ -39,7 +42,21 @@ void cli_close_upload(cli_session *session) {
   session->upload = CLI_FAILED;
 }
 
-/** The next piece of the body, where it begins at `done`. @returns 0 or an exit code; nothing is left at the end */
+/** How long the next piece can be waited for. Files have it at hand. */
+static int32_t patience(const cli_session *session) {
+  int32_t left = cli_time_left(session);
+  if (session->length != PORTHOLE_CHUNKED_BODY) {
+    return -1;
+  }
+  return left >= 0 && left < SILENCE ? left : SILENCE;
+}
+
+/**
+ * The next piece of the body, where it begins at `done`.
+ *
+ * @param next receives it: nothing at the end, and data that is NULL when it is still to come
+ * @returns 0 or an exit code
+ */
 static int next_piece(cli_session *session, uint64_t done, porthole_span *next) {
   if (session->body == CLI_BODY_DATA) {
     size_t length = session->options.data_length - (size_t)done;
@@ -47,13 +64,15 @@ static int next_piece(cli_session *session, uint64_t done, porthole_span *next) 
     return 0;
   }
   session->stdin_used = session->stdin_used || session->upload == CLI_STDIN;
-  int32_t got = cli_host_read(session->upload, piece, sizeof piece);
-  *next = (porthole_span){piece, got > 0 ? (size_t)got : 0};
-  return got >= 0 ? 0 : cli_fail(&session->failure, EXIT_READ, "can't read what is to be sent: ", cli_host_words());
+  int32_t got = cli_host_read(session->upload, piece, sizeof piece, patience(session));
+  *next = (porthole_span){got != CLI_LATER ? piece : NULL, got > 0 ? (size_t)got : 0};
+  return got != CLI_FAILED
+             ? 0
+             : cli_fail(&session->failure, EXIT_READ, "can't read what is to be sent: ", cli_host_words());
 }
 
-/** While nothing more of the body is taken: reads what has come of an answer, and waits. @returns below zero for an error */
-static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
+/** Reads what has come of an answer. @returns 0 at its end, PORTHOLE_WANT_*, or an error; or an exit code in `*code` */
+static int32_t look(cli_session *session, bool *answered, int *code) {
   int32_t got = PORTHOLE_WANT_READ;
   if (!*answered) {
     got = cli_get_response(session);
@@ -62,8 +81,14 @@ static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
   }
   while (*answered && *code == 0 && (got = cli_take_body(session, code)) > 0) {
   }
+  return *code != 0 ? 0 : got;
+}
+
+/** Looks while nothing more of the body is taken, and waits. @returns below zero for an error */
+static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
+  int32_t got = look(session, answered, code);
   if (*code != 0 || (got < 0 && !is_wanting(got))) {
-    return *code != 0 ? 0 : got;
+    return got;
   }
   /* For both: a peer may take no more before its answer is read. One whose answer is over has nothing more to say. */
   int32_t interest = got == 0 ? PORTHOLE_WRITABLE : PORTHOLE_READABLE | PORTHOLE_WRITABLE;
@@ -86,6 +111,16 @@ static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
       *code = next_piece(session, done, &left);
       if (*code != 0) {
         return 0;
+      }
+      if (left.data == NULL) {
+        int32_t got = look(session, answered, code);
+        if (got < 0 && !is_wanting(got)) {
+          return got;
+        }
+        if (cli_time_left(session) == 0) {
+          return PORTHOLE_HOST_TIMED_OUT;
+        }
+        continue;
       }
     }
     ended = left.length == 0;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,10 +37,17 @@ int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size) {
   return file;
 }
 
-int32_t cli_host_read(int32_t file, void *buffer, size_t capacity) {
+int32_t cli_host_read(int32_t file, void *buffer, size_t capacity, int32_t timeout_ms) {
+  struct pollfd one = {.fd = file, .events = POLLIN};
   ssize_t got;
   do {
-    got = read(file, buffer, capacity < INT32_MAX ? capacity : INT32_MAX);
+    got = timeout_ms < 0 ? 1 : poll(&one, 1, timeout_ms);
+    if (got == 0) {
+      return CLI_LATER;
+    }
+    if (got > 0) {
+      got = read(file, buffer, capacity < INT32_MAX ? capacity : INT32_MAX);
+    }
   } while (got < 0 && errno == EINTR);
   return got < 0 ? fail() : (int32_t)got;
 }

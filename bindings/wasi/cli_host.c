@@ -25,8 +25,6 @@ void wasi_read_via(wasi_handle file, uint64_t offset, uint8_t *result);
 WASI_IMPORT("filesystem/types", "[method]descriptor.write-via-stream")
 void wasi_write_via(wasi_handle file, uint64_t offset, uint8_t *result);
 WASI_IMPORT("filesystem/types", "[resource-drop]descriptor") void wasi_descriptor_drop(wasi_handle file);
-WASI_IMPORT("io/streams", "[method]input-stream.blocking-read")
-void wasi_input_wait(wasi_handle stream, uint64_t length, uint8_t *result);
 WASI_IMPORT("io/streams", "[method]output-stream.blocking-flush")
 void wasi_output_flush(wasi_handle stream, uint8_t *result);
 
@@ -156,22 +154,40 @@ static wasi_handle output_of(int32_t file) {
   return files[file].output;
 }
 
-int32_t cli_host_read(int32_t file, void *buffer, size_t capacity) {
+static bool wait_for_input(wasi_handle stream, limit *within) {
+  wasi_handle pollable = wasi_input_subscribe(stream);
+  bool in_time = wasi_wait_within(within, pollable);
+  wasi_pollable_drop(pollable);
+  return in_time;
+}
+
+int32_t cli_host_read(int32_t file, void *buffer, size_t capacity, int32_t timeout_ms) {
   result got; /* a result; behind four bytes the list, or a stream-error */
   uint32_t length;
+  limit within = limit_of(timeout_ms);
   if (!is_open(file) || input_of(file) == 0) {
     return fail("it is not open");
   }
-  do {
+  for (;;) {
     wasi_land(buffer, capacity);
-    wasi_input_wait(input_of(file), capacity, got.at);
+    if (timeout_ms < 0) {
+      wasi_input_await(input_of(file), capacity, got.at);
+    } else {
+      wasi_input_read(input_of(file), capacity, got.at);
+    }
     if (got.at[0] != 0) {
       wasi_landed(NULL, 0, buffer, capacity);
       return got.at[4] == 1 ? 0 : fail_stream(&got, 4); /* closed is the end */
     }
     length = word_at(&got, 8);
     wasi_landed(pointer_at(&got, 4), length, buffer, capacity);
-  } while (length == 0);
+    if (length > 0) {
+      break;
+    }
+    if (timeout_ms >= 0 && !wait_for_input(input_of(file), &within)) {
+      return CLI_LATER;
+    }
+  }
   return length <= capacity ? (int32_t)length : fail("the runtime gave more than was asked for");
 }
 

@@ -11,7 +11,7 @@ enum { PAGE = 65536, WORDS_MOST = 512 };
 CLI_IMPORT("arguments_size") size_t import_arguments_size(void);
 CLI_IMPORT("arguments") void import_arguments(char *buffer);
 CLI_IMPORT("open") int32_t import_open(const char *path, uint32_t mode, uint64_t *size);
-CLI_IMPORT("read") int32_t import_read(int32_t file, void *buffer, size_t capacity);
+CLI_IMPORT("read") int32_t import_read(int32_t file, void *buffer, size_t capacity, int32_t timeout_ms);
 CLI_IMPORT("write") int32_t import_write(int32_t file, const void *data, size_t length);
 CLI_IMPORT("close") int32_t import_close(int32_t file);
 CLI_IMPORT("terminal") int32_t import_terminal(int32_t file);
@@ -20,7 +20,9 @@ CLI_IMPORT("words") void import_words(char *buffer, size_t capacity);
 
 int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size) { return import_open(path, mode, size); }
 
-int32_t cli_host_read(int32_t file, void *buffer, size_t capacity) { return import_read(file, buffer, capacity); }
+int32_t cli_host_read(int32_t file, void *buffer, size_t capacity, int32_t timeout_ms) {
+  return import_read(file, buffer, capacity, timeout_ms);
+}
 
 int32_t cli_host_write(int32_t file, const void *data, size_t length) { return import_write(file, data, length); }
 

@@ -5,9 +5,11 @@
 import fs from 'node:fs';
 
 const FAILED = -1;
+const LATER = -2; // nothing came in time
 const WRITE = 1; // how a file is opened
 const SIZE_UNKNOWN = 0xffffffffffffffffn;
-const TURN = 10; // milliseconds between looks at a stream that somebody else has made one that doesn't wait
+const SOON = 0.1; // milliseconds until the next look at a stream that doesn't wait …
+const TURN = 10; // … which become twice as many each time, up to these
 const TLS_SETTINGS = 4; // words: the CA's file, the certificate's and the key's, and whether nothing is verified
 
 const decoder = new TextDecoder();
@@ -16,15 +18,35 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 /** What the system calls an error, without the code and the call that Node puts around. */
 const wordsOf = (error) => /^[A-Z\d_]+: (.*?)(?:, \w+(?: '.*')?)?$/s.exec(error.message)?.[1] ?? error.message;
 
-/** Does something again for as long as a stream has nothing to say in no time. */
-function patiently(work) {
-  for (;;) {
+/** Does something again for as long as a stream has nothing to say in no time. @param {number} [timeout] below zero for any */
+function patiently(work, timeout = -1) {
+  const begun = performance.now();
+  for (let turn = SOON; ; turn = Math.min(2 * turn, TURN)) {
     try {
       return work();
     } catch (error) {
       if (error.code !== 'EAGAIN' && error.code !== 'EINTR') throw error;
-      Atomics.wait(pause, 0, 0, TURN);
+      if (timeout >= 0 && performance.now() - begun >= timeout) return LATER;
+      Atomics.wait(pause, 0, 0, turn);
     }
+  }
+}
+
+/**
+ * What is read in place of a file, so that reading doesn't wait: regular files never do.
+ *
+ * Pipes and terminals are opened again, as whoever shares them may want to wait. What can't be, a socket, is made one that doesn't
+ * wait by Node; what can't be that either waits.
+ */
+function unwaiting(file) {
+  if (fs.fstatSync(file).isFile()) return file;
+  try {
+    return fs.openSync(`/dev/fd/${file}`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch {
+    try {
+      new (process.getBuiltinModule('node:net').Socket)({ fd: file, readable: false, writable: false });
+    } catch {}
+    return file;
   }
 }
 
@@ -32,6 +54,7 @@ export class System {
   #arguments;
   #askTls;
   #memory;
+  #unwaiting = new Map(); // by file
   #words = '';
 
   /**
@@ -47,9 +70,9 @@ export class System {
       arguments_size: () => this.#arguments.length,
       arguments: (buffer) => this.#bytes(buffer, this.#arguments.length).set(this.#arguments),
       open: (path, mode, size) => this.#try(() => this.#open(this.#text(path), mode, size)),
-      read: (file, buffer, capacity) => this.#try(() => this.#read(file, this.#bytes(buffer, capacity))),
+      read: (file, buffer, capacity, timeout) => this.#try(() => this.#read(file, this.#bytes(buffer, capacity), timeout)),
       write: (file, data, length) => this.#try(() => this.#write(file, this.#bytes(data, length))),
-      close: (file) => this.#try(() => fs.closeSync(file) ?? 0),
+      close: (file) => this.#try(() => this.#close(file)),
       terminal: (file) => this.#try(() => this.#terminal(file)),
       tls: (settings) => this.#tls(settings),
       words: (buffer, capacity) => this.#tell(this.#bytes(buffer, capacity)),
@@ -83,8 +106,18 @@ export class System {
     return file;
   }
 
-  #read(file, bytes) {
-    return patiently(() => fs.readSync(file, bytes, 0, bytes.length, null));
+  #read(file, bytes, timeout) {
+    if (timeout >= 0 && !this.#unwaiting.has(file)) this.#unwaiting.set(file, unwaiting(file));
+    const from = this.#unwaiting.get(file) ?? file;
+    return patiently(() => fs.readSync(from, bytes, 0, bytes.length, null), timeout);
+  }
+
+  #close(file) {
+    const other = this.#unwaiting.get(file) ?? file;
+    if (other !== file) fs.closeSync(other);
+    this.#unwaiting.delete(file);
+    fs.closeSync(file);
+    return 0;
   }
 
   #write(file, bytes) {

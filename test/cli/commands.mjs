@@ -152,7 +152,6 @@ const comparable = (text, ports) =>
 
 /** Gives a command its input. @param {import('node:stream').Writable} to @param {'again' | 'open'} [then] what comes behind it */
 function feed(to, stdin, then) {
-  to.on('error', () => {});
   if (then === undefined) to.end(stdin, 'latin1');
   else to.write(stdin, 'latin1', (error) => !error && then === 'again' && feed(to, stdin, then));
 }
@@ -188,7 +187,7 @@ export async function runCommand(command, { args, stdin = '', then, stdout: path
     let stderr = '';
     child.stdout?.setEncoding('latin1').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    feed(child.stdin, stdin, then);
+    feed(child.stdin.on('error', () => {}), stdin, then);
     const [code] = await once(child, 'close');
     const requests = [...server.requests, ...other.requests].map((text) => comparable(text, ports));
     return { code, stdout: comparable(stdout, ports), stderr, files: filesIn(folder), requests };

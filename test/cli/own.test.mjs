@@ -147,6 +147,15 @@ for (const [name, command] of Object.entries(commands)) {
       }
     });
 
+    test('takes an answer while what it sends says nothing', async () => {
+      const outcome = await runCommand(command, {
+        args: ['-sS', '-m', '60', '-H', 'Expect:', '-T', '-', at('/413')],
+        stdin: 'hello',
+        then: 'open',
+      });
+      assert.deepEqual([outcome.code, outcome.stdout, outcome.stderr], [0, 'too much', '']);
+    });
+
     test('ends with 56 when the connection breaks while it sends', async () => {
       const outcome = await upload((socket) => socket.once('data', () => socket.resetAndDestroy()));
       // The system tells of a reset once. wasmtime has it from a write whose error it doesn't hand on: a read finds the end of the

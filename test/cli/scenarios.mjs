@@ -155,6 +155,11 @@ export const SCENARIOS = {
     stdin: 'x'.repeat(65536),
     then: 'again',
   },
+  'standard input that says no more': {
+    args: ['-sS', '-m', '1.5', '-H', 'Expect:', '-T', '-', at('/silent-at-once')],
+    stdin: 'hello',
+    then: 'open',
+  },
   'no standard input': { args: ['-sS', '-T', '-', at('/x/')], stdin: '' },
   'a file that is not there': { args: ['-sS', '-T', 'nowhere', at('/echo')] },
 

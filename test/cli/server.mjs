@@ -58,6 +58,7 @@ export const ANSWERS = {
   '/wants-no-100': reply('200 OK', [], 'taken\n'),
   '/417': reply('417 Expectation Failed', [], 'no\n'),
   '/413': { bytes: reply('413 Too Large', ['Connection: close'], 'too much'), early: true },
+  '/silent-at-once': { bytes: '', early: true },
   '/417-at-once': reply('417 Expectation Failed', [], 'no\n'),
 };
 

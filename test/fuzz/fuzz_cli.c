@@ -42,11 +42,14 @@ int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size) {
   return CLI_FAILED;
 }
 
-int32_t cli_host_read(int32_t file, void *buffer, size_t capacity) {
+int32_t cli_host_read(int32_t file, void *buffer, size_t capacity, int32_t timeout_ms) {
   count_call();
   assert_true(file == CLI_STDIN || (file > CLI_STDERR && file < FILES && files[file]));
   porthole_span bytes = take_span(&from);
   size_t length = bytes.length < capacity ? bytes.length : capacity;
+  if (length == 0 && timeout_ms >= 0 && take_byte(&from) > 128) {
+    return CLI_LATER;
+  }
   memcpy(buffer, bytes.data, length);
   return (int32_t)length;
 }
