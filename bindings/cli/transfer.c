@@ -194,7 +194,6 @@ static void choose_client(cli_session *session) {
   session->client = porthole_client_init(client_memory, sizeof client_memory, peer->host, peer->port);
   porthole_client_set_family(session->client, (uint32_t)session->options.family);
   porthole_client_keep_interim(session->client, interims, sizeof interims);
-  porthole_client_set_deadline(session->client, cli_time_left(session));
   if (session->url.tls) {
     porthole_client_use_tls(session->client);
     if (session->has_proxy) {
@@ -211,6 +210,17 @@ static void tell_connection(cli_session *session) {
   cli_tell("\n");
 }
 
+/** Connects within --connect-timeout, which is for all of it, and what is left of --max-time. @returns as porthole_client_connect */
+static int32_t connect_in_time(cli_session *session) {
+  int32_t limit = session->options.connect_ms;
+  int32_t left = cli_time_left(session);
+  bool sooner = limit > 0 && (left < 0 || limit < left);
+  porthole_client_set_deadline(session->client, sooner ? limit : left);
+  int32_t error = porthole_client_connect(session->client);
+  porthole_client_set_deadline(session->client, cli_time_left(session));
+  return error;
+}
+
 /** Connects for this hop, if need be. @returns 0 or an exit code */
 static int connect_hop(cli_session *session) {
   int refused = session->url.tls ? cli_check_tls(session) : 0;
@@ -219,10 +229,7 @@ static int connect_hop(cli_session *session) {
   }
   choose_client(session);
   int32_t before = porthole_client_handle(session->client);
-  int32_t limit = session->options.connect_ms;
-  porthole_client_set_timeout(session->client, limit > 0 ? limit : -1);
-  int32_t error = porthole_client_connect(session->client);
-  porthole_client_set_timeout(session->client, -1);
+  int32_t error = connect_in_time(session);
   if (session->options.verbose && error == 0 && porthole_client_handle(session->client) != before) {
     tell_connection(session);
   }

@@ -210,6 +210,7 @@ export const SCENARIOS = {
   'no proxy': { args: ['-sS', '-x', '', at('/hello')] },
   'a redirect through a proxy': { args: ['-sS', '-L', '-x', '127.0.0.1:{port}', 'http://example.test/302'] },
   'a tunnel that is refused': { args: ['-sS', '-i', '-x', '127.0.0.1:{port}', 'https://refused.test/'] },
+  'a tunnel that takes too long': { args: ['-sS', '--connect-timeout', '1.5', '-x', '127.0.0.1:{port}', 'https://slow.test/'] },
   'a proxy of another kind': { args: ['-sS', '-x', 'foo://127.0.0.1:{port}', 'http://example.test/'] },
 
   // Failures.

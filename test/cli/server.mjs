@@ -94,6 +94,12 @@ export async function startServer({ other = 0 } = {}) {
   function answerTo(request, socket) {
     const { method, target } = request;
     const fill = (text) => Buffer.from(text.replaceAll('{port}', state.port).replaceAll('{other}', other), 'latin1');
+    if (method === 'CONNECT' && target.startsWith('slow')) {
+      socket.write('HTTP/1.1 200 Made\r\n');
+      const dripping = setInterval(() => socket.write('Via: x\r\n'), 100);
+      socket.once('close', () => clearInterval(dripping));
+      return;
+    }
     if (method === 'CONNECT') {
       socket.write(target.startsWith('refused') ? 'HTTP/1.1 403 Forbidden\r\nVia: x\r\n\r\n' : 'HTTP/1.1 200 Made\r\nVia: x\r\n\r\n');
       return;
