@@ -103,6 +103,7 @@ static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
  * @returns 0, below zero an error; or an exit code in `*code`
  */
 static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
+  uint64_t head = porthole_client_bytes_sent(session->client);
   uint64_t done = 0;
   porthole_span left = {NULL, 0};
   bool ended = false;
@@ -126,6 +127,7 @@ static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
     ended = left.length == 0;
     int32_t sent = ended ? porthole_client_endbody(session->client, NULL)
                          : porthole_client_send(session->client, left.data, left.length);
+    session->result.uploaded = session->meter.uploaded = porthole_client_bytes_sent(session->client) - head;
     if (is_wanting(sent)) {
       ended = false;
       sent = meanwhile(session, answered, code);
@@ -138,7 +140,6 @@ static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
     }
     done += (uint64_t)sent;
     left = (porthole_span){left.data + sent, left.length - (size_t)sent};
-    session->result.uploaded = session->meter.uploaded = done;
     cli_meter_tick(&session->meter);
   }
   return 0;

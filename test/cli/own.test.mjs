@@ -127,7 +127,13 @@ for (const [name, command] of Object.entries(commands)) {
       try {
         const { port } = server.address();
         const files = { file: 'x'.repeat(8_000_000) };
-        return await runCommand(command, { args: ['-sS', '-T', 'file', '-H', 'Expect:', ...args, `http://127.0.0.1:${port}/`], files });
+        const outcome = await runCommand(command, {
+          args: ['-sS', '-T', 'file', '-H', 'Expect:', ...args, `http://127.0.0.1:${port}/`],
+          files,
+        });
+        const closed = (socket) => new Promise((done) => socket.resume().once('close', done));
+        await Promise.all(sockets.filter((socket) => !socket.closed).map(closed)); // what is on its way comes in
+        return outcome;
       } finally {
         for (const socket of sockets) socket.destroy();
         server.close();
@@ -145,6 +151,19 @@ for (const [name, command] of Object.entries(commands)) {
         const outcome = await upload((socket) => socket.once('data', () => socket.pause().write(answer)), '-w', ' %{http_code}');
         assert.deepEqual([outcome.code, outcome.stdout, outcome.stderr], [0, 'too much 413', '']);
       }
+    });
+
+    test('counts what was sent, and not what was dropped after an answer', async () => {
+      const answer = 'HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+      let came = '';
+      const serve = (socket) => {
+        socket.once('data', () => socket.pause().write(answer));
+        socket.on('data', (data) => (came += data.latin1Slice()));
+      };
+      const { stdout } = await upload(serve, '-w', '%{size_upload}');
+      const length = came.length - came.indexOf('\r\n\r\n') - 4;
+      assert.ok(Number(stdout) >= length && Number(stdout) < 8_000_000, `${stdout}, ${length}`);
+      if (name === 'native') assert.equal(Number(stdout), length); // elsewhere something can be on its way when the command ends
     });
 
     test('takes an answer while what it sends says nothing', async () => {

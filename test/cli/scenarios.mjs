@@ -150,6 +150,10 @@ export const SCENARIOS = {
   'a form after a 417': { args: ['-sS', '-d', 'a=1', at('/417-at-once')] },
   'standard input after a 417': { args: ['-sS', '-T', '-', at('/417')], stdin: 'the body', waits: true },
   'standard input': { args: ['-sS', '-T', '-', at('/x/')], stdin: 'the body\n' },
+  'standard input, and how much went out': { args: ['-sS', '-w', '%{size_upload}', '-T', '-', at('/x/')], stdin: 'the body\n' },
+  'a form in chunks, and how much went out': {
+    args: ['-sS', '-w', '%{size_upload}', '-d', 'a=1', '-H', 'Transfer-Encoding: chunked', at('/echo')],
+  },
   'standard input without end that is not wanted': {
     args: ['-sS', '-w', ' %{http_code}', '-H', 'Expect:', '-T', '-', at('/413')],
     stdin: 'x'.repeat(65536),
