@@ -170,7 +170,10 @@ int32_t porthole_client_send(porthole_client *client, const void *data, size_t l
 }
 
 int32_t porthole_client_stopped(const porthole_client *client) {
-  return client->view->upload == PORTHOLE_UPLOAD_STOPPED || client->conn->send_error != 0 || client->over;
+  if (client->view->upload == PORTHOLE_UPLOAD_STOPPED) {
+    return 1;
+  }
+  return client->over ? client->error : client->conn->send_error;
 }
 
 int32_t porthole_client_endbody(porthole_client *client, const char *const *trailers) {

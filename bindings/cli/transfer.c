@@ -53,6 +53,12 @@ static int exit_code(const cli_session *session, int32_t error, bool connecting)
   case PORTHOLE_HEAD_CUT:
   case PORTHOLE_TUNNEL_REFUSED:
     return EXIT_RECEIVE;
+  case PORTHOLE_HOST_RESET:
+  case PORTHOLE_HOST_CLOSED:
+    if (!connecting && porthole_client_status(session->client) != 0 && porthole_client_isclosed(session->client)) {
+      return EXIT_SEND; /* all that is left is the rest of a body */
+    }
+    break;
   default:
     break;
   }
@@ -312,7 +318,9 @@ static int read_body(cli_session *session) {
   if (got < 0) {
     return fail_transfer(session, got, false);
   }
-  return code != 0 ? code : show_trailers(session);
+  code = code != 0 ? code : show_trailers(session);
+  int32_t unsent = porthole_client_stopped(session->client);
+  return code == 0 && unsent < 0 ? fail_transfer(session, unsent, false) : code;
 }
 
 /* ---- hops ---- */

@@ -107,7 +107,7 @@ static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
   uint64_t done = 0;
   porthole_span left = {NULL, 0};
   bool ended = false;
-  while (*code == 0 && !ended && !porthole_client_stopped(session->client)) {
+  while (*code == 0 && !ended && porthole_client_stopped(session->client) == 0) {
     if (left.length == 0) {
       *code = next_piece(session, done, &left);
       if (*code != 0) {

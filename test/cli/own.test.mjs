@@ -183,6 +183,12 @@ for (const [name, command] of Object.entries(commands)) {
       assert.ok(codes.includes(ended(outcome)), `${ended(outcome)}: ${outcome.stderr}`);
     });
 
+    test('ends with 55 when the connection breaks behind an answer that wants all of the body', async () => {
+      const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes';
+      const outcome = await upload((socket) => socket.once('data', () => socket.pause().write(answer, () => socket.destroy())));
+      assert.deepEqual([outcome.code, outcome.stdout], [55, 'yes']);
+    });
+
     test('sends to a server that answers while it reads', async () => {
       const body = 'x'.repeat(8_000_000);
       const server = net.createServer((socket) => {

@@ -651,7 +651,7 @@ static void an_answer_that_came_before_a_reset_is_read(void **state) {
     } else {
       assert_int_equal(porthole_client_begin(client, "POST", "/", sizeof body, NULL), 0);
       assert_int_equal(porthole_client_send(client, body, sizeof body), sizeof body);
-      assert_int_equal(porthole_client_stopped(client), 1);
+      assert_int_equal(porthole_client_stopped(client), PORTHOLE_HOST_RESET);
       assert_int_equal(porthole_client_endbody(client, NULL), 0);
     }
     assert_int_equal(porthole_client_getresponse(client), 403);

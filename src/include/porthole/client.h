@@ -181,7 +181,7 @@ int32_t porthole_client_send(porthole_client *client, const void *data, size_t l
  * Does nothing more of the body go out? For bodies that are dear, or have no end: porthole_client_send takes on, and drops, what it
  * is given then. Another piece need not be made, nor the body be ended: go on with porthole_client_getresponse.
  *
- * @returns 1 once the peer has answered so that no more is wanted, or sending has failed; else 0
+ * @returns 0 while it does; 1 once the peer has answered so that no more is wanted; an error once sending has failed
  */
 int32_t porthole_client_stopped(const porthole_client *client);
 
