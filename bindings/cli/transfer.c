@@ -6,6 +6,7 @@
 
 enum {
   RECEIVE = 256 * 1024, /* a response's head must fit in it */
+  DROPPED = 256 * 1024, /* of the body of a redirect: more of it costs more than another connection */
   INTERIMS = 64 * 1024, /* heads of 1xx that are kept to be shown */
   AGAIN = -1
 };
@@ -296,8 +297,14 @@ int32_t cli_take_body(cli_session *session, int *code) {
   return got;
 }
 
-/** Takes all of the body that is still to come. @returns 0 or an exit code */
-static int read_body(cli_session *session) {
+/**
+ * Takes all of the body that is still to come.
+ *
+ * @param drop is it for nobody? Then it is read for the connection, which another request follows on
+ * @param left receives whether it was left, as no request can follow, or for its size: the connection is to be closed
+ * @returns 0 or an exit code
+ */
+static int read_body(cli_session *session, bool drop, bool *left) {
   bool bodiless = session->no_body && !cli_same(cli_method(session), "HEAD"); /* -I -X GET */
   if (is_failure(session) && !session->refused) {
     char status[8];
@@ -306,15 +313,21 @@ static int read_body(cli_session *session) {
     porthole_client_close(session->client);
     return cli_fail(&session->failure, EXIT_STATUS, "The requested URL returned error: ", status);
   }
-  if (bodiless) {
-    porthole_client_close(session->client);
+  *left = bodiless || (drop && porthole_client_will_close(session->client));
+  if (*left) {
     return 0;
   }
   int code = 0;
   int32_t got;
+  uint64_t all = 0;
   do {
     got = cli_take_body(session, &code);
-  } while (got > 0 && code == 0);
+    all += got > 0 ? (uint64_t)got : 0;
+    *left = drop && all > DROPPED;
+  } while (got > 0 && code == 0 && !*left);
+  if (*left) {
+    return code;
+  }
   if (got < 0) {
     return fail_transfer(session, got, false);
   }
@@ -399,9 +412,13 @@ static int run_hops(cli_session *session) {
     }
     bool again = session->refused;
     on = leads_on(session) || again;
-    code = read_body(session);
+    bool left = false;
+    code = read_body(session, on, &left);
     if (code == 0 && on && !again) {
       code = follow(session);
+    }
+    if (left) {
+      porthole_client_close(session->client);
     }
     session->no_expect = session->no_expect || again;
   } while (code == 0 && on);

@@ -108,6 +108,11 @@ for (const [name, command] of Object.entries(commands)) {
       }
     });
 
+    test('follows a redirect whose body has no end', async () => {
+      assert.equal((await run('-sSL', at('/endless-chunks'))).stdout, 'hello\n'); // curl reads on
+      assert.equal((await run('-sSL', at('/stays-302'))).stdout, 'hello\n'); // curl asks by HTTP/1.0 then
+    });
+
     test('gives up connecting in time', () =>
       withSilentPort(async ({ port }) => {
         const outcome = await run('-sS', '--connect-timeout', '0.3', `http://127.0.0.1:${port}/`);

@@ -180,6 +180,8 @@ export const SCENARIOS = {
   'one to the same scheme': { args: ['-sS', '-L', at('/to-network')] },
   'one with spaces': { args: ['-sS', '-L', at('/to-spaces')] },
   'one from a connection that closes': { args: ['-sS', '-L', at('/closes-302')] },
+  'one whose body is cut': { args: ['-sS', '-L', '-i', at('/cut-302')] },
+  'one with a body without end': { args: ['-sS', '-L', at('/endless-302')] },
   'one to what is no URL': { args: ['-sS', '-L', at('/to-nowhere')] },
   'a POST after 301': { args: ['-sS', '-L', '-d', 'a=1', at('/301')] },
   'a POST after 302': { args: ['-sS', '-L', '-d', 'a=1', at('/302')] },
