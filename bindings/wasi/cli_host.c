@@ -122,12 +122,25 @@ const char *cli_host_words(void) {
   return words;
 }
 
+/** Was a name refused before it was looked up, as far as the words of the host tell? */
+static bool refused_name(void) {
+  static const char call[] = "resolve-addresses:";
+  char text[sizeof call - 1];
+  int32_t length = porthole_host_info(0, PORTHOLE_INFO_ERROR, text, sizeof text);
+  for (int32_t i = 0; i < length; i++) {
+    if (text[i] != call[i]) {
+      return false;
+    }
+  }
+  return length == sizeof text;
+}
+
 const char *cli_host_advice(int32_t error) {
   switch (error) {
   case PORTHOLE_HOST_DENIED:
     return " (the runtime allows it by -S inherit-network)";
   case PORTHOLE_HOST_NOT_FOUND:
-    return " (if the runtime looks up no names at all: -S allow-ip-name-lookup)";
+    return refused_name() ? " (if the runtime looks up no names at all: -S allow-ip-name-lookup)" : "";
   default:
     return "";
   }

@@ -67,6 +67,12 @@ describe('porthole-cli.wasm', { skip: await lacking() }, () => {
     assert.match(stderr, /^porthole: \(6\) connecting to localhost port \d+: .*-S allow-ip-name-lookup/);
   });
 
+  test('names no flag where a name was looked up, and has no address', async () => {
+    const { code, stderr } = await run([], '-sS', 'http://nowhere.invalid/');
+    assert.equal(code, 6);
+    assert.doesNotMatch(stderr, /-S/);
+  });
+
   test('names the flag that opens a folder', async () => {
     const written = await run([], '-sS', '-o', 'out', 'http://127.0.0.1:{port}/hello');
     assert.equal(written.code, 23);
