@@ -109,12 +109,13 @@ bool cli_add_unescaped(cli_text *to, porthole_span text) {
 
 bool cli_read_number(const char *text, uint32_t scale, int32_t *number) {
   uint64_t value = 0;
+  bool fractions = scale > 1;
   bool point = false;
   if (*text == '\0' || *text == '.') {
     return false;
   }
   for (; *text != '\0'; text++) {
-    if (*text == '.' && scale > 1 && !point) {
+    if (*text == '.' && fractions && !point) {
       point = true;
       continue;
     }
@@ -125,7 +126,10 @@ bool cli_read_number(const char *text, uint32_t scale, int32_t *number) {
     scale = point ? scale / 10 : scale;
     value = point ? value + digit * scale : value * 10 + digit * scale;
     if (value > INT32_MAX) {
-      return false;
+      if (!fractions) {
+        return false;
+      }
+      value = INT32_MAX;
     }
   }
   *number = (int32_t)value;

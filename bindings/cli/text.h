@@ -49,8 +49,8 @@ uint32_t cli_digit(uint8_t c);
 /**
  * Reads "12" or "0.25".
  *
- * @param scale what 1 is worth; digits behind the point count down to 1
- * @returns false for anything else, and for what doesn't fit in 31 bits
+ * @param scale what 1 is worth; digits behind the point count down to 1. Above 1, what doesn't fit in 31 bits is as much as does
+ * @returns false for anything else, and for what doesn't fit where the scale is 1
  */
 bool cli_read_number(const char *text, uint32_t scale, int32_t *number);
 

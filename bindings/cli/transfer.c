@@ -56,6 +56,9 @@ static int exit_code(const cli_session *session, int32_t error, bool connecting)
     return EXIT_RECEIVE;
   case PORTHOLE_HOST_RESET:
   case PORTHOLE_HOST_CLOSED:
+    if (connecting && session->has_proxy && session->url.tls) {
+      return EXIT_RECEIVE; /* the proxy was reached */
+    }
     if (!connecting && porthole_client_status(session->client) != 0 && porthole_client_isclosed(session->client)) {
       return EXIT_SEND; /* all that is left is the rest of a body */
     }
@@ -233,6 +236,10 @@ static int connect_hop(cli_session *session) {
   int refused = session->url.tls ? cli_check_tls(session) : 0;
   if (refused != 0) {
     return refused;
+  }
+  const cli_url *peer = session->has_proxy ? &session->proxy : &session->url;
+  if (peer->port == 0 || (session->url.tls && session->url.port == 0)) {
+    return cli_fail(&session->failure, EXIT_CONNECT, "nobody can be connected to at port 0 of ", peer->host);
   }
   choose_client(session);
   int32_t before = porthole_client_handle(session->client);

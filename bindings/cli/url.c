@@ -98,7 +98,7 @@ static bool read_port(cli_url *to, porthole_span digits) {
     }
   }
   to->port = port;
-  return port > 0;
+  return true;
 }
 
 /** Reads "host", "host:port" or "[address]:port". */

@@ -70,6 +70,7 @@ export const SCENARIOS = {
   'an unknown letter': { args: ['-sS', '-\u00a7', at('/hello')] },
   'an option without its value': { args: ['-sS', at('/hello'), '-m'] },
   'a time that is none': { args: ['-sS', '-m', 'soon', at('/hello')] },
+  'a time of months': { args: ['-sS', '-m', '10000000', '--connect-timeout', '2147484.5', at('/hello')] },
   'a number that is none': { args: ['-sS', '--max-redirs', 'x', at('/hello')] },
   'a value that can not be taken back': { args: ['-sS', '--no-data', at('/hello')] },
   'an ambiguous name': { args: ['-sS', '--da', at('/hello')] },
@@ -97,6 +98,7 @@ export const SCENARIOS = {
   'a space': { args: ['-sS', at('/a b')] },
   'another scheme': { args: ['-sS', 'foo://127.0.0.1/'] },
   'a port too large': { args: ['-sS', 'http://127.0.0.1:65536/'] },
+  'a port of zero': { args: ['-sS', 'http://127.0.0.1:0/'] },
   'a port of letters': { args: ['-sS', 'http://127.0.0.1:http/'] },
   'no host': { args: ['-sS', 'http://'] },
   'a host that can be none': { args: ['-sS', 'http://a<b/'] },
@@ -216,6 +218,7 @@ export const SCENARIOS = {
   'no proxy': { args: ['-sS', '-x', '', at('/hello')] },
   'a redirect through a proxy': { args: ['-sS', '-L', '-x', '127.0.0.1:{port}', 'http://example.test/302'] },
   'a tunnel that is refused': { args: ['-sS', '-i', '-x', '127.0.0.1:{port}', 'https://refused.test/'] },
+  'a tunnel that is reset': { args: ['-sS', '-x', '127.0.0.1:{port}', 'https://reset.test/'] },
   'a tunnel that takes too long': { args: ['-sS', '--connect-timeout', '1.5', '-x', '127.0.0.1:{port}', 'https://slow.test/'] },
   'a proxy of another kind': { args: ['-sS', '-x', 'foo://127.0.0.1:{port}', 'http://example.test/'] },
 

@@ -98,6 +98,10 @@ export async function startServer({ other = 0 } = {}) {
   function answerTo(request, socket) {
     const { method, target } = request;
     const fill = (text) => Buffer.from(text.replaceAll('{port}', state.port).replaceAll('{other}', other), 'latin1');
+    if (method === 'CONNECT' && target.startsWith('reset')) {
+      socket.resetAndDestroy();
+      return;
+    }
     if (method === 'CONNECT' && target.startsWith('slow')) {
       socket.write('HTTP/1.1 200 Made\r\n');
       const dripping = setInterval(() => socket.write('Via: x\r\n'), 100);
