@@ -84,6 +84,12 @@ static int32_t look(cli_session *session, bool *answered, int *code) {
   return *code != 0 ? 0 : got;
 }
 
+/** Waits, but for a connection that is closed, as no more is wanted. @returns below zero for an error */
+static int32_t wait_for(const cli_session *session, int32_t interest) {
+  int32_t list[] = {porthole_client_handle(session->client), interest};
+  return list[0] == 0 ? 0 : porthole_host_wait(list, 1, cli_time_left(session));
+}
+
 /** Looks while nothing more of the body is taken, and waits. @returns below zero for an error */
 static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
   int32_t got = look(session, answered, code);
@@ -91,10 +97,7 @@ static int32_t meanwhile(cli_session *session, bool *answered, int *code) {
     return got;
   }
   /* For both: a peer may take no more before its answer is read. One whose answer is over has nothing more to say. */
-  int32_t interest = got == 0 ? PORTHOLE_WRITABLE : PORTHOLE_READABLE | PORTHOLE_WRITABLE;
-  int32_t list[] = {porthole_client_handle(session->client), interest};
-  return list[0] == 0 ? 0
-                      : porthole_host_wait(list, 1, cli_time_left(session)); /* it is closed when no more is wanted */
+  return wait_for(session, got == 0 ? PORTHOLE_WRITABLE : PORTHOLE_READABLE | PORTHOLE_WRITABLE);
 }
 
 /**
@@ -129,8 +132,9 @@ static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
                          : porthole_client_send(session->client, left.data, left.length);
     session->result.uploaded = session->meter.uploaded = porthole_client_bytes_sent(session->client) - head;
     if (is_wanting(sent)) {
+      /* No response is given out amid the end of a body, which is some bytes. */
+      sent = ended ? wait_for(session, PORTHOLE_WRITABLE) : meanwhile(session, answered, code);
       ended = false;
-      sent = meanwhile(session, answered, code);
       if (sent >= 0) {
         continue;
       }
