@@ -3,9 +3,13 @@
  * The calls that move bytes through the host (host.h): the only file that does. Nothing else of the core needs it, so that
  * level 0 links without a host.
  */
+#include "io.h"
+
 #include "buffer.h"
 #include "porthole/host.h"
 #include "upload.h"
+
+enum { IDLE_TURNS = 64 /* how often a host can say in a row that there is something, where there is nothing */ };
 
 /** Turns what the host returned below zero into an error of errors.def: other numbers are no errors that a host has. */
 static int32_t host_error(int32_t result) {
@@ -177,32 +181,6 @@ static bool readable(porthole_conn *conn) {
   return conn->handle > 0 && host_wait(conn, PORTHOLE_READABLE, 0) == PORTHOLE_READABLE;
 }
 
-/** Gives bytes to the host, a whole head or a part of others. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
-static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length, bool head, uint32_t now) {
-  if (conn->handle <= 0) {
-    return PORTHOLE_NOT_CONNECTED;
-  }
-  if (length > INT32_MAX) {
-    length = INT32_MAX;
-  }
-  int32_t timeout_ms = conn->timeout_ms;
-  if (!time_left_at(conn, now, &timeout_ms)) {
-    return send_failed(conn, PORTHOLE_HOST_TIMED_OUT);
-  }
-  conn->in_host = true;
-  int32_t sent = head ? porthole_host_send_head(conn->handle, bytes, length, timeout_ms)
-                      : porthole_host_send(conn->handle, bytes, length, timeout_ms);
-  conn->in_host = false;
-  if (sent == PORTHOLE_WANT_WRITE) {
-    return sent;
-  }
-  if (sent <= 0 || (size_t)sent > length || (head && (size_t)sent < length)) {
-    return send_failed(conn, sent < 0 ? host_error(sent) : PORTHOLE_HOST_LIED);
-  }
-  conn->sent += (uint32_t)sent;
-  return sent;
-}
-
 /** porthole_host_recv, and what its answer means but for a count. @returns a count; 0 at the end; or an error, noted */
 static int32_t host_receive(porthole_conn *conn, uint32_t offset, uint32_t length, int32_t timeout_ms, uint32_t now) {
   int32_t received = PORTHOLE_HOST_TIMED_OUT;
@@ -238,13 +216,138 @@ static int32_t receive(porthole_conn *conn, int32_t timeout_ms) {
 }
 
 /** Goes on after an interim response, which is kept where there is room. */
-static int32_t skip_interim(porthole_conn *conn) {
+int32_t porthole__skip_interim(porthole_conn *conn) {
   const porthole_view *view = &conn->view;
   if (view->head_length <= conn->interims_size - conn->interims_length) {
     porthole__copy(conn->interims + conn->interims_length, conn->rx + view->head, view->head_length);
     conn->interims_length += view->head_length;
   }
   return porthole_conn_resume(conn);
+}
+
+/** Can an answer to a request come while its body is sent? */
+static bool answerable(const porthole_conn *conn) {
+  const porthole_view *view = &conn->view;
+  return porthole__uploading(conn) && !(view->flags & PORTHOLE_ENDED) && !conn->interim && view->error == 0 &&
+         view->phase >= PORTHOLE_PHASE_HEAD && view->phase <= PORTHOLE_PHASE_CLOSE;
+}
+
+/**
+ * Receives what is there already, while a body is being sent: an answer is seen early, and a peer that answers while it
+ * reads is not left with full buffers. @returns 0 or an error
+ */
+static int32_t look(porthole_conn *conn) {
+  while (answerable(conn)) {
+    int32_t events = receive(conn, 0);
+    while (events > 0 && (events & PORTHOLE_EVENT_INTERIM)) {
+      events = porthole__skip_interim(conn);
+    }
+    if (events == PORTHOLE_WANT_READ || events == PORTHOLE_WANT_SPACE) {
+      return 0;
+    }
+    if (events < 0) {
+      return events;
+    }
+  }
+  return conn->view.error;
+}
+
+/* ---- sending ---- */
+
+/** Bytes for the host. */
+typedef struct outgoing {
+  const uint8_t *data;
+  size_t length;
+  bool head; /* a whole one, or a part of others */
+} outgoing;
+
+/** Gives them to the host. @returns how many it took, PORTHOLE_WANT_WRITE, or an error */
+static int32_t give(porthole_conn *conn, const outgoing *what, int32_t timeout_ms) {
+  conn->in_host = true;
+  int32_t sent = what->head ? porthole_host_send_head(conn->handle, what->data, what->length, timeout_ms)
+                            : porthole_host_send(conn->handle, what->data, what->length, timeout_ms);
+  conn->in_host = false;
+  if (sent == PORTHOLE_WANT_WRITE) {
+    return sent;
+  }
+  if (sent <= 0 || (size_t)sent > what->length || (what->head && (size_t)sent < what->length)) {
+    return send_failed(conn, sent < 0 ? host_error(sent) : PORTHOLE_HOST_LIED);
+  }
+  conn->sent += (uint32_t)sent;
+  return sent;
+}
+
+/**
+ * Has what came made it pointless to wait for the peer to take more? Nobody can read an error that is all there before the send
+ * is over, so that it ends the upload as it will when it has been read (porthole_conn_finish).
+ */
+static bool answered(porthole_conn *conn, bool had_head) {
+  const porthole_view *view = &conn->view;
+  if (view->phase == PORTHOLE_PHASE_END && view->status >= 400 && conn->due_count == 1) {
+    porthole__stop(conn);
+  }
+  return !porthole__uploading(conn) || (!had_head && view->phase > PORTHOLE_PHASE_HEAD);
+}
+
+/**
+ * Waits for the host to take bytes of a body, and takes in meanwhile what comes. "Readable" promises no bytes: when there were
+ * none too often in a row, it is waited without listening. @param timeout_ms not 0. @returns as host_send
+ */
+static int32_t give_and_listen(porthole_conn *conn, const outgoing *what, int32_t timeout_ms) {
+  int32_t left = timeout_ms;
+  uint32_t begun = 0;
+  uint32_t idle = 0;
+  bool listens = true;
+  for (bool first = true;; first = false) {
+    int32_t sent = give(conn, what, listens ? 0 : left);
+    if (sent != PORTHOLE_WANT_WRITE || (!listens && left != 0)) {
+      return sent;
+    }
+    if (left == 0) {
+      return send_failed(conn, PORTHOLE_HOST_TIMED_OUT);
+    }
+    if (first && timeout_ms > 0) {
+      begun = porthole_host_now();
+    }
+    bool had_head = conn->view.phase > PORTHOLE_PHASE_HEAD;
+    uint64_t received = conn->received;
+    int32_t ready = 0;
+    if (answerable(conn) && idle < IDLE_TURNS) {
+      uint32_t offset;
+      uint32_t length;
+      bool room = porthole_conn_region(conn, &offset, &length) == 0;
+      ready = host_wait(conn, room ? PORTHOLE_READABLE | PORTHOLE_WRITABLE : PORTHOLE_WRITABLE, left);
+    }
+    int32_t error = ready > 0 && (ready & PORTHOLE_READABLE) ? look(conn) : 0;
+    if (error < 0 || answered(conn, had_head)) {
+      return error < 0 ? error : 0;
+    }
+    listens = ready >
+              0; /* else the host can't wait, or the time is up, or there is nothing to wait for: sending tells */
+    idle = conn->received == received ? idle + 1 : 0;
+    if (timeout_ms > 0) {
+      uint32_t passed = porthole_host_now() - begun;
+      left = passed < (uint32_t)timeout_ms ? timeout_ms - (int32_t)passed : 0;
+    }
+  }
+}
+
+/**
+ * Gives bytes to the host, a whole head or a part of others.
+ *
+ * @returns how many it took; 0 for none, as an answer came while the host took nothing; PORTHOLE_WANT_WRITE; or an error
+ */
+static int32_t host_send(porthole_conn *conn, const uint8_t *bytes, size_t length, bool head, uint32_t now) {
+  if (conn->handle <= 0) {
+    return PORTHOLE_NOT_CONNECTED;
+  }
+  const outgoing what = {bytes, length > INT32_MAX ? INT32_MAX : length, head};
+  int32_t timeout_ms = conn->timeout_ms;
+  if (!time_left_at(conn, now, &timeout_ms)) {
+    return send_failed(conn, PORTHOLE_HOST_TIMED_OUT);
+  }
+  bool listens = timeout_ms != 0 && porthole__uploading(conn) && !porthole__unasked(conn);
+  return listens ? give_and_listen(conn, &what, timeout_ms) : give(conn, &what, timeout_ms);
 }
 
 /** The peer spoke before it was asked. @returns PORTHOLE_UNSOLICITED */
@@ -291,7 +394,7 @@ static int32_t look_before_asking(porthole_conn *conn, uint32_t now) {
 }
 
 /** Sends what is staged. @returns 0, PORTHOLE_WANT_WRITE or an error */
-static int32_t send_staged(porthole_conn *conn) {
+int32_t porthole__send_staged(porthole_conn *conn) {
   porthole_view *view = &conn->view;
   if (view->error != 0 || conn->send_error != 0) {
     return view->error != 0 ? view->error : conn->send_error;
@@ -309,6 +412,10 @@ static int32_t send_staged(porthole_conn *conn) {
     }
   }
   while (view->tx_sent < view->tx_length) {
+    if (view->upload == PORTHOLE_UPLOAD_STOPPED && !porthole__unasked(conn)) {
+      view->tx_sent = view->tx_length; /* what frames a body that nobody wants */
+      break;
+    }
     uint32_t head = conn->asking - 1;
     bool is_head = conn->asking > 0 && view->tx_sent == head;
     uint32_t end = is_head ? conn->asked : view->tx_length;
@@ -329,7 +436,7 @@ static int32_t send_staged(porthole_conn *conn) {
 int32_t porthole_conn_flush(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
   int32_t refused = porthole__refusal(conn, CALL_FLUSH);
-  return refused != 0 ? refused : send_staged(conn);
+  return refused != 0 ? refused : porthole__send_staged(conn);
 }
 
 int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_t flags) {
@@ -372,31 +479,6 @@ int32_t porthole_conn_start_tls(porthole_conn *conn, porthole_span name, uint32_
   porthole_conn_failed(conn, host_error(result));
   porthole__fail(conn, host_error(result)); /* nothing is under way, but nothing can go on in clear either */
   return host_error(result);
-}
-
-/**
- * Receives what is there already, while a body is being sent: an answer is seen early, and a peer that answers while it
- * reads is not left with full buffers. @returns 0 or an error
- */
-static int32_t look(porthole_conn *conn) {
-  const porthole_view *view = &conn->view;
-  while (porthole__uploading(conn) && !(view->flags & PORTHOLE_ENDED) && !conn->interim && view->error == 0) {
-    bool due = view->phase >= PORTHOLE_PHASE_HEAD && view->phase <= PORTHOLE_PHASE_CLOSE;
-    if (!due) {
-      return 0;
-    }
-    int32_t events = receive(conn, 0);
-    while (events > 0 && (events & PORTHOLE_EVENT_INTERIM)) {
-      events = skip_interim(conn);
-    }
-    if (events == PORTHOLE_WANT_READ || events == PORTHOLE_WANT_SPACE) {
-      return 0;
-    }
-    if (events < 0) {
-      return events;
-    }
-  }
-  return view->error;
 }
 
 int32_t porthole_conn_wait_continue(porthole_conn *conn, int32_t timeout_ms) {
@@ -443,7 +525,7 @@ static int32_t take_piece(porthole_conn *conn, size_t *length) {
       return kind;
     }
   }
-  int32_t error = send_staged(conn);
+  int32_t error = porthole__send_staged(conn);
   bool amid = conn->state == REQUEST_PIECE || conn->state == REQUEST_LATE_PIECE;
   if (amid && *length > conn->piece_left) {
     *length = (size_t)conn->piece_left;
@@ -467,8 +549,11 @@ static int32_t send_body(porthole_conn *conn, porthole_span data) {
   while (error == 0 && done < data.length && porthole__uploading(conn)) {
     size_t length = data.length - done;
     error = take_piece(conn, &length);
-    if (error == 0) {
+    if (error == 0 && porthole__uploading(conn)) {
       error = host_send(conn, data.data + done, length, false, clock_of(conn));
+    }
+    if (error == 0 && done > 0) {
+      break; /* the caller can look at the answer */
     }
     if (error > 0) {
       account(conn, (porthole_span){data.data + done, (size_t)error});
@@ -491,16 +576,17 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
   if (length > INT32_MAX) {
     length = INT32_MAX;
   }
-  int32_t error = porthole__unasked(conn) ? send_staged(conn) : look(conn);
+  int32_t error = porthole__unasked(conn) ? porthole__send_staged(conn) : look(conn);
   if (error == 0 && porthole__uploading(conn) && conn->state != REQUEST_PIECE && conn->state != REQUEST_LATE_PIECE) {
-    error = send_staged(conn); /* a piece is begun when its first byte can follow */
+    error = porthole__send_staged(conn); /* a piece is begun when its first byte can follow */
   }
   if (error != 0) {
     return error;
   }
   error = send_body(conn, (porthole_span){data, length});
   if (error > 0) {
-    send_staged(conn); /* what doesn't go out now, the end of a chunk, goes with what comes next: that will tell */
+    porthole__send_staged(
+        conn); /* what doesn't go out now, the end of a chunk, goes with what comes next: that will tell */
   }
   return error;
 }
@@ -508,85 +594,4 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
 int32_t porthole_conn_receive(porthole_conn *conn) {
   REFUSE_REENTRY(conn);
   return receive(conn, conn->timeout_ms);
-}
-
-/** Receives until the final head is there. @returns 0, or why it isn't */
-static int32_t receive_head(porthole_conn *conn) {
-  while (conn->view.phase == PORTHOLE_PHASE_HEAD) {
-    int32_t result = conn->interim ? skip_interim(conn) : porthole_conn_receive(conn);
-    if (result < 0 && conn->view.phase == PORTHOLE_PHASE_HEAD) {
-      return result;
-    }
-  }
-  return 0;
-}
-
-int32_t porthole_conn_getresponse(porthole_conn *conn) {
-  REFUSE_REENTRY(conn);
-  int32_t refused = porthole__allowed(conn->state, CALL_ACCEPT);
-  if (refused != 0 || (conn->view.flags & PORTHOLE_OPEN)) {
-    return PORTHOLE_RESPONSE_NOT_READY;
-  }
-  /* A head that is in is handed out, whatever became of its body since: reading that will tell. */
-  bool head_in = conn->view.phase > PORTHOLE_PHASE_HEAD && !conn->handed_out && !porthole__unasked(conn);
-  bool broken_since = conn->view.error != 0 && conn->view.error != PORTHOLE_UNSOLICITED;
-  int32_t result = head_in && broken_since ? 0 : send_staged(conn);
-  bool unsent = result == PORTHOLE_HOST_RESET || result == PORTHOLE_HOST_CLOSED;
-  if (result != 0 && !unsent) {
-    return result;
-  }
-  result = receive_head(conn);
-  if (result < 0) {
-    return conn->view.error != 0 ? conn->view.error : result; /* that of a failed send, where there was one */
-  }
-  result = porthole_conn_accept(conn);
-  if (result != 0) {
-    return result;
-  }
-  porthole__settle_head(conn); /* there it stays, whatever is received: see find_room in buffer.c */
-  return (int32_t)conn->view.status;
-}
-
-/** What reading is answered with where no response is open: at the end of one it is the end. */
-static int32_t read_nothing(const porthole_conn *conn) {
-  if (conn->view.error != 0) {
-    return conn->view.error;
-  }
-  bool ended = conn->handed_out && conn->due_count == 0 && conn->view.state == PORTHOLE_IDLE;
-  return ended ? 0 : PORTHOLE_RESPONSE_NOT_READY;
-}
-
-int32_t porthole_conn_read(porthole_conn *conn, uint8_t *buffer, size_t length) {
-  REFUSE_REENTRY(conn);
-  porthole_view *view = &conn->view;
-  size_t done = 0;
-  if (!(view->flags & PORTHOLE_OPEN)) {
-    return read_nothing(conn);
-  }
-  if (length > INT32_MAX) {
-    length = INT32_MAX;
-  }
-  while (done < length && (view->flags & PORTHOLE_OPEN)) {
-    if (view->available > 0) {
-      size_t count = view->body_length < length - done ? view->body_length : length - done;
-      porthole__copy(buffer + done, conn->rx + view->body, count);
-      porthole_conn_consume(conn, count);
-      done += count;
-      continue;
-    }
-    int32_t result = view->error;
-    if (result == 0 && (view->phase == PORTHOLE_PHASE_END || view->phase == PORTHOLE_PHASE_TUNNEL)) {
-      break;
-    }
-    if (result == 0) {
-      result = porthole_conn_receive(conn);
-    }
-    if (result < 0 && view->available == 0) {
-      return done > 0 ? (int32_t)done : result;
-    }
-  }
-  if (view->phase == PORTHOLE_PHASE_END && view->available == 0 && done < length) {
-    porthole_conn_finish(conn);
-  }
-  return (int32_t)done;
 }

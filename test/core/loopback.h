@@ -23,13 +23,14 @@
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
 #define NAME "127.0.0.1"
 
-enum { PATIENT = 30000, LARGE = 8 << 20, PIECE = 65536, DRIP_US = 10000 };
+enum { PATIENT = 30000, LARGE = 8 << 20, PIECE = 65536, DRIP_US = 10000, STALL_US = 300000 };
 
 /* What a server does once it has read the head of a request and sent its answer. */
 typedef enum behaviour {
   CLOSES,
   RESETS,
   DRAINS,     /* reads on until the client closes */
+  STALLS,     /* waits with its answer until nothing more goes out, and reads nothing */
   DRIPS,      /* sends a byte now and then until the client closes */
   SENDS_LARGE /* sends a body of LARGE bytes, and closes */
 } behaviour;
@@ -80,6 +81,9 @@ static uint8_t large_byte(size_t at) { return (uint8_t)(at * 31 + at / 251); }
 static void play(int peer, const char *answer, behaviour then) {
   static uint8_t buffer[PIECE];
   read_head(peer);
+  if (then == STALLS) {
+    usleep(STALL_US);
+  }
   send_all(peer, (const uint8_t *)answer, strlen(answer));
   switch (then) {
   case CLOSES:
@@ -92,6 +96,9 @@ static void play(int peer, const char *answer, behaviour then) {
   case DRAINS:
     while (read(peer, buffer, sizeof buffer) > 0) {
     }
+    break;
+  case STALLS:
+    pause();
     break;
   case DRIPS:
     while (send(peer, "x", 1, MSG_NOSIGNAL) == 1) {

@@ -39,6 +39,8 @@ typedef struct scripted_host {
   uint32_t takes;    /* … and how long each receive that waits takes, and each wait */
   bool idle;         /* nothing is ready, however long it is waited for */
   bool cannot_wait;  /* as such a host: a wait takes no time */
+  bool stuck;        /* no bytes of a body are taken; the peer's are there after a wait … */
+  unsigned empty;    /* … but for so many, which say that there is something where there is nothing */
   const char *words; /* for what failed */
   unsigned fail_at;  /* the call that fails, counted from 1; 0: none … */
   int32_t failure;   /* … and its answer */
@@ -81,6 +83,11 @@ static int32_t take(int32_t handle, const uint8_t *data, size_t length, size_t m
   }
   if (host.busy_at > 0 && host.busy_at-- == 1) {
     return PORTHOLE_WANT_WRITE;
+  }
+  if (host.stuck && host.heads > 0) {
+    bool waits = timeout_ms != 0 && !host.cannot_wait;
+    host.now += waits && timeout_ms > 0 ? (uint32_t)timeout_ms : 0;
+    return waits ? PORTHOLE_HOST_TIMED_OUT : PORTHOLE_WANT_WRITE;
   }
   size_t count = most > 0 && most < length ? most : length;
   assert_true(host.sent_length + count <= sizeof host.sent);
@@ -139,7 +146,12 @@ int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
   }
   bool waits = timeout_ms != 0 && !host.cannot_wait;
   host.now += waits ? host.takes : 0;
+  if (host.stuck && waits && !host.idle) {
+    host.ready = host.empty == 0;
+    host.empty -= host.empty > 0;
+  }
   list[1] = !host.idle && (waits || host.ready) ? list[1] : list[1] & PORTHOLE_WRITABLE;
+  list[1] &= host.stuck ? PORTHOLE_READABLE : list[1];
   return list[1] != 0;
 }
 

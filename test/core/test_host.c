@@ -205,6 +205,79 @@ static void abi_17_what_is_said_to_be_readable_can_still_block(void **state) {
   free_conn(conn);
 }
 
+/** A connection whose peer has got the head of an upload, and takes nothing of the body. */
+static porthole_conn *stuck_upload(const char *answer) {
+  porthole_conn *conn = connect_to(answer, 0);
+  assert_int_equal(
+      porthole_conn_request(conn, porthole_text("PUT"), porthole_text("/"), NULL, 0, PORTHOLE_BODY_STREAM, 4, 0), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  host.stuck = true;
+  host.calls = 0;
+  return conn;
+}
+
+static void an_answer_is_taken_in_while_a_send_waits(void **state) {
+  (void)state;
+  static const unsigned empty[] = {0, 1, 5, 0}; /* a ticket of TLS is none */
+  for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+    porthole_conn *conn = stuck_upload("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+    host.empty = empty[i];
+    host.ready = i == 3; /* before the wait */
+    assert_int_equal(send_all(conn, "body"), 0);
+    assert_int_equal(porthole_conn_view(conn)->upload, PORTHOLE_UPLOAD_STOPPED);
+    assert_int_equal(porthole_conn_getresponse(conn), 413);
+    assert_true(host.calls < CALLS_MAX);
+    free_conn(conn);
+  }
+}
+
+static void a_send_that_waits_ends_when_its_time_is_up(void **state) {
+  (void)state;
+  enum { LIMIT = 1500 };
+  static char large[2 * RX_SIZE];
+  int head = snprintf(large, sizeof large, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", 2 * RX_SIZE);
+  memset(large + head, 'x', sizeof large - (size_t)head - 1);
+  static const struct {
+    const char *answer;
+    unsigned empty; /* it is said for ever that there is something */
+    bool idle;
+    bool deadline;
+  } waits[] = {{"", UINT32_MAX, false, false}, {"", UINT32_MAX, false, true}, {"", 0, true, false}, {"", 0, true, true},
+               {OK_ANSWER, 0, false, false}, /* a success doesn't end it */
+               {large, 0, false, false}};    /* nor one that there is no room for */
+  for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+    porthole_conn *conn = stuck_upload(waits[i].answer);
+    host.empty = waits[i].empty;
+    host.idle = waits[i].idle;
+    host.takes = waits[i].idle ? 1000 : 0;
+    if (waits[i].deadline) {
+      porthole_conn_set_deadline(conn, LIMIT);
+    } else {
+      porthole_conn_set_timeout(conn, LIMIT);
+    }
+    assert_int_equal(send_all(conn, "body"), PORTHOLE_HOST_TIMED_OUT);
+    assert_int_equal(host.now, LIMIT);
+    assert_true(host.calls < 300);
+    free_conn(conn);
+  }
+}
+
+static void a_host_that_can_not_wait_is_not_waited_for(void **state) {
+  (void)state;
+  porthole_conn *conn = stuck_upload("");
+  host.cannot_wait = true;
+  assert_int_equal(send_all(conn, "body"), PORTHOLE_WANT_WRITE);
+  porthole_conn_set_timeout(conn, 1000);
+  assert_int_equal(send_all(conn, "body"), PORTHOLE_WANT_WRITE);
+  host.calls = 0;
+  porthole_conn_set_timeout(conn, 0);
+  assert_int_equal(send_all(conn, "body"), PORTHOLE_WANT_WRITE);
+  assert_int_equal(host.calls, 2); /* a look and a send */
+  host.stuck = false;
+  assert_int_equal(send_all(conn, "body"), 0);
+  free_conn(conn);
+}
+
 static void an_open_that_fails_says_why(void **state) {
   (void)state;
   porthole_conn *conn = new_conn();
@@ -443,6 +516,9 @@ int main(void) {
       cmocka_unit_test(abi_05_a_host_that_takes_one_byte_a_call_gets_each_byte_once),
       cmocka_unit_test(abi_16_whichever_call_of_the_host_fails_the_next_connection_works),
       cmocka_unit_test(abi_17_what_is_said_to_be_readable_can_still_block),
+      cmocka_unit_test(an_answer_is_taken_in_while_a_send_waits),
+      cmocka_unit_test(a_send_that_waits_ends_when_its_time_is_up),
+      cmocka_unit_test(a_host_that_can_not_wait_is_not_waited_for),
       cmocka_unit_test(an_open_that_fails_says_why),
       cmocka_unit_test(tls_starts_before_anything_is_said),
       cmocka_unit_test(a_handshake_that_fails_ends_the_connection),

@@ -126,6 +126,52 @@ static void an_early_answer_ends_an_upload(void **state) {
   stop(&peer);
 }
 
+static void an_answer_that_comes_while_a_send_waits_ends_an_upload(void **state) {
+  (void)state;
+  static uint8_t body[LARGE];
+  static const char *const answers[] = {"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno",
+                                        "HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"};
+  static const struct {
+    uint64_t length;
+    size_t piece; /* 0: by one request */
+  } ways[] = {{LARGE, 0}, {LARGE, LARGE}, {PORTHOLE_CHUNKED_BODY, LARGE}, {PORTHOLE_CHUNKED_BODY, 1000}};
+  for (size_t i = 0; i < 8; i++) {
+    server peer = serve(answers[i % 2], STALLS);
+    porthole_client *client = client_of(&peer);
+    size_t piece = ways[i / 2].piece;
+    int32_t result;
+    if (piece == 0) {
+      assert_int_equal(porthole_client_request(client, "POST", "/", body, LARGE, NULL), 0);
+    } else {
+      assert_int_equal(porthole_client_begin(client, "POST", "/", ways[i / 2].length, NULL), 0);
+      for (size_t done = 0; done < LARGE; done += (size_t)result) {
+        result = porthole_client_send(client, body + done, LARGE - done < piece ? LARGE - done : piece);
+        assert_true(result > 0);
+      }
+      assert_int_equal(porthole_client_endbody(client, NULL), 0);
+    }
+    assert_true(porthole_client_bytes_sent(client) < LARGE);
+    assert_int_equal(porthole_client_getresponse(client), 413);
+    assert_read(client, "no");
+    assert_int_equal(porthole_client_handle(client), 0);
+    porthole_client_close(client);
+    stop(&peer);
+  }
+}
+
+static void an_answer_that_ends_no_upload_can_be_read_before_its_end(void **state) {
+  (void)state;
+  static uint8_t body[LARGE];
+  server peer = serve(OK_HEAD "Content-Length: 5\r\n\r\nhello", STALLS);
+  porthole_client *client = client_of(&peer);
+  assert_int_equal(porthole_client_begin(client, "PUT", "/", LARGE, NULL), 0);
+  assert_in_range(porthole_client_send(client, body, LARGE), 1, LARGE - 1);
+  assert_int_equal(porthole_client_getresponse(client), 200);
+  assert_read(client, "hello");
+  porthole_client_close(client);
+  stop(&peer);
+}
+
 static void a_drip_ends_at_the_deadline(void **state) {
   (void)state;
   server peer = serve(OK_HEAD "Content-Length: 100000\r\n\r\n", DRIPS);
@@ -163,6 +209,8 @@ int main(void) {
       cmocka_unit_test(a_large_body_is_fetched_without_waiting_in_a_call),
       cmocka_unit_test(a_large_body_is_sent),
       cmocka_unit_test(an_early_answer_ends_an_upload),
+      cmocka_unit_test(an_answer_that_comes_while_a_send_waits_ends_an_upload),
+      cmocka_unit_test(an_answer_that_ends_no_upload_can_be_read_before_its_end),
       cmocka_unit_test(a_drip_ends_at_the_deadline),
       cmocka_unit_test(a_refused_connection_says_so),
   };

@@ -200,8 +200,10 @@ int32_t porthole_host_recv(int32_t handle, uint8_t *buffer, size_t capacity, int
 }
 
 int32_t porthole_host_wait(int32_t *list, uint32_t count, int32_t timeout_ms) {
-  assert_true(count == 1 && list[0] == HANDLE && list[1] == PORTHOLE_READABLE && timeout_ms == 0);
-  list[1] = from.left > 0 && take_byte(&from) % 2 == 1 ? PORTHOLE_READABLE : 0;
+  assert_true(count == 1 && list[0] == HANDLE && !handshaking);
+  bool looks = list[1] == PORTHOLE_READABLE; /* else a send waits */
+  assert_true(looks ? timeout_ms == 0 : (list[1] & PORTHOLE_WRITABLE) && timeout_ms != 0);
+  list[1] &= from.left > 0 ? take_byte(&from) % 4 : 0;
   return list[1] != 0;
 }
 

@@ -250,6 +250,18 @@ describe('the host ABI on WASI', { skip, concurrency: 2 }, () => {
           assert.ok(Number(line[2]) < 20000, line[2]);
         }));
 
+      test('an answer that comes while a send waits ends an upload', () => {
+        const serve = (socket) =>
+          socket.once('data', () => {
+            socket.pause();
+            setTimeout(() => socket.write('HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno'), 300);
+          });
+        return withServer(serve, async (port) => {
+          const [, line] = await play(runtime, [`client 127.0.0.1:${port} 20000 -1 0`, 'upload / 20000']);
+          assert.equal(line[1], '413');
+        });
+      });
+
       test('the end of the stream is the end', () =>
         withServer((socket) => socket.end('bye'), async (port) => {
           const steps = [`open 127.0.0.1 ${port} 0 20000`, 'recv 0 100 20000', 'recv 0 100 20000', 'recv 0 100 0', `wait 0 0 ${READABLE}`];
