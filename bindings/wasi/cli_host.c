@@ -410,11 +410,7 @@ int32_t cli_host_tls(const cli_tls *settings) {
 /* ---- memory and the start ---- */
 
 void *cli_host_memory(void *old, size_t old_size, size_t size) {
-  void *memory = wasi_take(16, size);
-  if (old != NULL) {
-    __builtin_memcpy(memory, old, old_size < size ? old_size : size);
-  }
-  return memory;
+  return size > old_size ? wasi_extend(old, old_size, size) : old;
 }
 
 int32_t run(void) {

@@ -38,16 +38,22 @@ static void *take_from(uint8_t **at, size_t *length, size_t align, size_t size) 
   return taken;
 }
 
-/** Grows the memory. It has no part in a libc's. */
-static void *grow(size_t align, size_t size) {
+/** Grows the memory, at its end. @returns what is new, or NULL when there is no more */
+static uint8_t *grow(size_t pages) {
+  size_t grown = __builtin_wasm_memory_grow(0, pages);
+  return grown == SIZE_MAX ? NULL : (uint8_t *)(grown * PAGE); /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/** Takes memory that has no part in a libc's. @returns NULL when there is none */
+static void *take_grown(size_t align, size_t size) {
   void *taken = take_from(&free_at, &free_length, align, size);
   if (taken == NULL) {
     size_t pages = size / PAGE + 1;
-    size_t grown = __builtin_wasm_memory_grow(0, pages);
-    if (grown == SIZE_MAX) {
-      __builtin_trap();
+    uint8_t *made = grow(pages);
+    if (made == NULL) {
+      return NULL;
     }
-    free_at = (uint8_t *)(grown * PAGE); /* NOLINT(performance-no-int-to-ptr) */
+    free_at = made;
     free_length = pages * PAGE;
     if (landing_open) {
       free_at_landing = free_at;
@@ -59,12 +65,38 @@ static void *grow(size_t align, size_t size) {
 }
 
 void *wasi_take(size_t align, size_t size) {
-  if (program_malloc == NULL) {
-    return grow(align, size);
-  }
-  void *taken = program_malloc(size); /* aligned for all that WIT has */
+  /* A libc's is aligned for all that WIT has. */
+  void *taken = program_malloc == NULL ? take_grown(align, size) : program_malloc(size);
   if (taken == NULL) {
     __builtin_trap();
+  }
+  return taken;
+}
+
+/** Makes what is free larger, where it is. @returns false when that can't be */
+static bool extend_free(size_t more) {
+  size_t pages = more / PAGE + 1;
+  bool made = grow(pages) == free_at + free_length;
+  free_length += made ? pages * PAGE : 0;
+  return made;
+}
+
+void *wasi_extend(void *old, size_t old_size, size_t size) {
+  size_t more = size - old_size;
+  bool last = old != NULL && (uint8_t *)old + old_size == free_at;
+  if (last && (more <= free_length || extend_free(more - free_length))) {
+    free_at += more;
+    free_length -= more;
+    return old;
+  }
+  void *taken = take_grown(16, size);
+  if (taken == NULL || old == NULL) {
+    return taken;
+  }
+  __builtin_memcpy(taken, old, old_size);
+  if (old_size > free_length) { /* it is taken next */
+    free_at = old;
+    free_length = old_size;
   }
   return taken;
 }

@@ -31,4 +31,13 @@ void wasi_landed(void *list, size_t length, void *at, size_t room);
 /** Takes memory that is never given back, without end: it traps when there is none. */
 void *wasi_take(size_t align, size_t size);
 
+/**
+ * Makes memory larger that was taken by this function: where it is, when nothing was taken since. Not for programs with a libc.
+ *
+ * @param old  NULL, or what is given back
+ * @param size more than old_size
+ * @returns the memory, aligned for anything; NULL when there is no more
+ */
+void *wasi_extend(void *old, size_t old_size, size_t size);
+
 #endif

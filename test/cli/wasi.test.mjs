@@ -3,7 +3,9 @@
 // The command as a component: what it needs of a runtime, and what it says where that is refused.
 
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { execute, lacking } from '../wasi/guests.mjs';
 import { importsOf, SOCKETS } from '../wasi/imports.mjs';
@@ -11,6 +13,9 @@ import { component, onWasmtime } from './commands.mjs';
 import { startServer } from './server.mjs';
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
+/** Can the runtime be told how much memory there is? */
+const LIMITS = !process.env.PORTHOLE_WASMTIME;
 
 describe('porthole-cli.wasm', { skip: await lacking() }, () => {
   let made;
@@ -79,6 +84,21 @@ describe('porthole-cli.wasm', { skip: await lacking() }, () => {
     assert.match(written.stderr, /^porthole: \(23\) can't write to out: .*--dir/);
     assert.match((await run([], '-sS', '-T', 'file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't open file: .*--dir/);
     assert.match((await run([], '-sS', '-d', '@file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't read file: .*--dir/);
+  });
+
+  test('ends with 27 where there is no more memory, and takes no more than a body needs', { skip: !LIMITS && "only PyPI's sets limits" }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'porthole-cli-'));
+    writeFileSync(join(folder, 'body'), Buffer.alloc(20 * MIB, 'x'));
+    const send = (limit) =>
+      run(['--memory', String(limit * MIB), '--dir', folder], '-sS', '--data-binary', '@body', 'http://127.0.0.1:{port}/hello');
+    try {
+      const { code, stderr } = await send(8);
+      assert.equal(code, 27, stderr);
+      assert.equal(stderr, 'porthole: (27) out of memory\n');
+      assert.equal((await send(34)).code, 0); // the room for a body doubles, and is in one place
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('names the build that speaks TLS', async () => {

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs a command under Python's wasmtime: run_wasmtime.py [--no-names | --no-network] [--dir FOLDER] COMPONENT ARGUMENT...
+"""Runs a command under Python's wasmtime: run_wasmtime.py OPTION... COMPONENT ARGUMENT...
 
-The folder is open to it as ".". A component that ends in .cwasm was compiled before.
+--no-names, --no-network: that isn't allowed. --memory BYTES: more it doesn't get. --dir FOLDER[::NAME]: the folder is open to it by
+the name, or as ".". A component that ends in .cwasm was compiled before.
 """
 
 import sys
@@ -10,10 +11,15 @@ from wasmtime import Engine, ExitTrap, Store, WasiConfig, _bindings
 from wasmtime.component import Component, Linker
 
 arguments = sys.argv[1:]
-without = arguments.pop(0) if arguments[0].startswith("--no-") else ""
-folder = arguments[1] if arguments[0] == "--dir" else None
-if folder is not None:
-    del arguments[:2]
+without, folder, memory = "", None, None
+while arguments[0].startswith("--"):
+    option = arguments.pop(0)
+    if option == "--dir":
+        folder, _, name = arguments.pop(0).partition("::")
+    elif option == "--memory":
+        memory = int(arguments.pop(0))
+    else:
+        without = option
 component, *rest = arguments
 
 engine = Engine()
@@ -27,8 +33,10 @@ if without != "--no-network":
     _bindings.wasi_config_inherit_network(wasi.ptr())
 _bindings.wasi_config_allow_ip_name_lookup(wasi.ptr(), without == "")
 if folder is not None:
-    wasi.preopen_dir(folder, ".")
+    wasi.preopen_dir(folder, name or ".")
 store = Store(engine)
+if memory is not None:
+    store.set_limits(memory_size=memory)
 store.set_wasi(wasi)
 linker = Linker(engine)
 linker.add_wasip2()
