@@ -109,6 +109,19 @@ bool wasi_address_read(address *to, const char *text, size_t length) {
   return read_ipv6(to, &six) && six.at == six.end;
 }
 
+void wasi_address_settle(address *one) {
+  uint16_t *part = one->part;
+  uint32_t front = (uint32_t)(part[0] | part[1] | part[2] | part[3] | part[4]);
+  if (one->ipv6 && front == 0 && part[5] == 0xffff) { /* ::ffff:1.2.3.4 */
+    *one = (address){.part = {part[6] >> 8, part[6] & 0xff, part[7] >> 8, part[7] & 0xff}};
+    front = part[0];
+  }
+  if ((front | part[1] | part[2] | part[3] | part[5] | part[6] | part[7]) == 0) {
+    part[0] = one->ipv6 ? 0 : 127;
+    part[one->ipv6 ? 7 : 3] = 1;
+  }
+}
+
 static char *write_number(char *to, uint32_t number, uint32_t base) {
   char digits[10];
   size_t count = 0;

@@ -129,6 +129,7 @@ int32_t wasi_connect(const char *host, size_t length, uint32_t port, uint32_t fl
   int32_t error = count < 0 ? count : 0;
   for (int32_t i = 0; i < count; i++) {
     int64_t left = left_until(deadline); /* each address gets its share */
+    wasi_address_settle(&list[i]);
     error = connect_to(made, &list[i], port, network, left < 0 ? -1 : left / (count - i), where);
     if (error == 0) {
       break;

@@ -116,6 +116,7 @@ int32_t wasi_connect(wasi_handle *made, const char *host, size_t length, uint32_
   int32_t error = count < 0 ? count : 0;
   for (int32_t i = 0; i < count; i++) {
     int64_t left = left_until(deadline); /* each address gets its share */
+    wasi_address_settle(&list[i]);
     error = connect_to(made, &list[i], port, left < 0 ? -1 : left / (count - i), where);
     if (error == 0) {
       break;

@@ -268,6 +268,17 @@ describe('the host ABI on WASI', { skip, concurrency: 2 }, () => {
           assert.deepEqual(await results(runtime, steps), ['0', '3', '0', '0', '1']);
         }));
 
+      test('an IPv4 address in the form of an IPv6 one is connected to, and any address is this machine', () =>
+        withServer(() => {}, async (port) => {
+          const steps = ['::ffff:127.0.0.1', '0.0.0.0', '0'].map((host) => `open ${host} ${port} 0 20000`);
+          assert.deepEqual(await results(runtime, [...steps, 'open ::ffff:0.0.0.0 1 0 20000']), ['0', '1', '2', 'HOST_REFUSED']);
+        }));
+
+      test('any address of IPv6 is this machine', { skip: !ipv6 && 'there is no IPv6' }, () =>
+        withServer(() => {}, async (port) => {
+          assert.deepEqual(await results(runtime, [`open :: ${port} 0 20000`]), ['0']);
+        }, '::1'));
+
       test('a name that there is not is not found', async () => {
         const names = runtime === 'jco' ? ['--names', '{"none.invalid":"name-unresolvable"}'] : [];
         assert.deepEqual(await results(runtime, ['open none.invalid 80 0 20000'], ...names), ['HOST_NOT_FOUND']);
