@@ -217,6 +217,15 @@ typedef struct arguments {
   uint32_t body, size_low, size_high, flags;
 } arguments;
 
+/** Are the chunks the caller's own, as its headers announce them and nothing asks the core for chunks? */
+static bool has_own_chunks(const arguments *with) {
+  bool announced = false;
+  for (size_t i = 0; i < with->count; i++) {
+    announced = announced || is_name(with->fields[i].name.data, with->fields[i].name.length, "transfer-encoding");
+  }
+  return announced && (with->flags & PORTHOLE_ENCODE_CHUNKED) == 0;
+}
+
 /** Putrequest, putheader and endheaders; two headers of the same name one after the other become one of two values. */
 static int32_t in_steps(porthole_conn *conn, const arguments *with) {
   int32_t result = porthole_conn_putrequest(conn, with->first, with->second, with->flags);
@@ -335,7 +344,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       assert_true(head.encodings == 0 || head.chunked);
       if (head.lengths > 0) {
         assert_true(wire_length - head.head_length == head.length && sent == head.length);
-      } else if (head.encodings > 0 && (with.body == PORTHOLE_BODY_UNKNOWN || (with.flags & PORTHOLE_ENCODE_CHUNKED))) {
+      } else if (head.encodings > 0 && with.body != PORTHOLE_BODY_NONE && !has_own_chunks(&with)) {
         assert_true(check_chunks(&head) == sent);
       }
     }
