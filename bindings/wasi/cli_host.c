@@ -46,6 +46,7 @@ typedef struct open_file {
   wasi_handle descriptor;
   wasi_handle input;
   wasi_handle output;
+  bool nowhere; /* what is written is dropped: there need be no folder /dev */
 } open_file;
 
 /* A string, or another list, of the canonical ABI. */
@@ -233,6 +234,9 @@ static int32_t flush(wasi_handle stream) {
 int32_t cli_host_write(int32_t file, const void *data, size_t length) {
   result got; /* a result; behind four bytes a stream-error */
   const uint8_t *at = data;
+  if (is_open(file) && files[file].nowhere) {
+    return 0;
+  }
   if (!is_open(file) || output_of(file) == 0) {
     return fail("it is not open");
   }
@@ -268,7 +272,7 @@ int32_t cli_host_close(int32_t file) {
   if (done->descriptor != 0) {
     wasi_descriptor_drop(done->descriptor);
   }
-  *done = (open_file){0, 0, 0};
+  *done = (open_file){0, 0, 0, false};
   return failed;
 }
 
@@ -295,8 +299,27 @@ static size_t length_of(const char *text) {
   return length;
 }
 
+/** Is this the place where what is written is gone? */
+static bool is_nowhere(const char *path) {
+  static const char nowhere[] = "/dev/null";
+  size_t i = 0;
+  while (i < sizeof nowhere - 1 && path[i] == nowhere[i]) {
+    i++;
+  }
+  return i == sizeof nowhere - 1 && path[i] == '\0';
+}
+
+/** A path without "./" in front. */
+static list without_dot(list path) {
+  while (path.length >= 2 && path.at[0] == '.' && path.at[1] == '/') {
+    path = (list){path.at + 2, path.length - 2};
+  }
+  return path;
+}
+
 /** How much of a path a folder's name is, with the slash behind it; -1 when the path leads elsewhere. */
 static int32_t covers(list name, list path) {
+  name = without_dot(name);
   bool here = name.length == 0 || (name.length == 1 && (name.at[0] == '.' || name.at[0] == '/'));
   bool absolute = path.length > 0 && path.at[0] == '/';
   if (here) { /* "/" is also where relative paths begin, if there is no other */
@@ -328,10 +351,7 @@ static const folder *find_folder(list *path) {
     folders = pointer_at(&got, 0);
     folders_count = word_at(&got, 4);
   }
-  while (path->length > 2 && path->at[0] == '.' && path->at[1] == '/') {
-    path->at += 2;
-    path->length -= 2;
-  }
+  *path = without_dot(*path);
   for (uint32_t i = 0; i < folders_count; i++) {
     int32_t covered = covers(folders[i].name, *path);
     if (covered > most) {
@@ -376,11 +396,15 @@ static uint64_t size_of(wasi_handle descriptor) {
 int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size) {
   result got; /* a result; behind four bytes the stream, or the error */
   int32_t file = CLI_STDERR + 1;
-  while (file < FILES && files[file].descriptor != 0) {
+  while (file < FILES && (files[file].descriptor != 0 || files[file].nowhere)) {
     file++;
   }
   if (file == FILES) {
     return fail("too many files are open");
+  }
+  if (mode == CLI_WRITE && is_nowhere(path)) {
+    files[file].nowhere = true;
+    return file;
   }
   wasi_handle descriptor;
   if (open_descriptor(path, mode, &descriptor) != 0) {
@@ -397,7 +421,7 @@ int32_t cli_host_open(const char *path, uint32_t mode, uint64_t *size) {
     return fail_file(got.at[4]);
   }
   wasi_handle stream = handle_at(&got, 4);
-  files[file] = (open_file){descriptor, mode == CLI_READ ? stream : 0, mode == CLI_READ ? 0 : stream};
+  files[file] = (open_file){descriptor, mode == CLI_READ ? stream : 0, mode == CLI_READ ? 0 : stream, false};
   return file;
 }
 

@@ -95,7 +95,8 @@ export function component() {
 /** What to spawn. @param {string[]} options of run_wasmtime.py @returns {[string, string[]]} */
 export function onWasmtime(options, { compiled }, args) {
   if (wasmtime) {
-    const opened = options.includes('--dir') ? ['--dir', `${options[options.indexOf('--dir') + 1]}::.`] : [];
+    const folder = options[options.indexOf('--dir') + 1];
+    const opened = options.includes('--dir') ? ['--dir', folder.includes('::') ? folder : `${folder}::.`] : [];
     return [wasmtime, ['run', ...allowed(options), ...opened, compiled, ...args]];
   }
   return [python, [join(here, 'run_wasmtime.py'), ...options, compiled, ...args]];

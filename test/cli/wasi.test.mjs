@@ -3,7 +3,7 @@
 // The command as a component: what it needs of a runtime, and what it says where that is refused.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -84,6 +84,29 @@ describe('porthole-cli.wasm', { skip: await lacking() }, () => {
     assert.match(written.stderr, /^porthole: \(23\) can't write to out: .*--dir/);
     assert.match((await run([], '-sS', '-T', 'file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't open file: .*--dir/);
     assert.match((await run([], '-sS', '-d', '@file', 'http://127.0.0.1:{port}/hello')).stderr, /^porthole: \(26\) can't read file: .*--dir/);
+  });
+
+  test('writes to /dev/null without a folder', async () => {
+    const { code, stdout, stderr } = await run([], '-sS', '-o', '/dev/null', '-w', '%{http_code} %{size_download}', 'http://127.0.0.1:{port}/hello');
+    assert.deepEqual([code, stdout, stderr], [0, '200 6', '']);
+    assert.match((await run([], '-sS', '-o', '/dev/nul', 'http://127.0.0.1:{port}/hello')).stderr, /--dir/);
+  });
+
+  test('finds a folder by its name, with and without ./ in front of it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'porthole-cli-'));
+    try {
+      for (const name of ['./sub', 'sub', '././sub/', './.']) {
+        for (const place of ['sub', './sub', '././sub']) {
+          const file = name === './.' ? './page' : `${place}/page`;
+          const { code, stderr } = await run(['--dir', `${folder}::${name}`], '-sS', '-o', file, 'http://127.0.0.1:{port}/hello');
+          assert.equal(code, 0, `${file} in ${name}: ${stderr}`);
+          assert.equal(readFileSync(join(folder, 'page'), 'utf8'), 'hello\n');
+          rmSync(join(folder, 'page'));
+        }
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('ends with 27 where there is no more memory, and takes no more than a body needs', { skip: !LIMITS && "only PyPI's sets limits" }, async () => {
