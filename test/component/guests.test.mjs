@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -145,6 +145,20 @@ describe('guests composed with porthole-client.wasm', { skip }, () => {
     writeFileSync(join(place, 'main.mjs'), blocks('js')[0].replace(':8000', `:${port}`));
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['main.mjs'], { cwd: place });
     assert.deepEqual([stdout, stderr], ['200 Fine\nhello\n', '']);
+  });
+
+  test('the program in the README that has no guest calls the component by jco, and shows errors', async (t) => {
+    const { port } = await serve(t, (socket) => socket.end(pages['/whole'][2]));
+    const place = scratch();
+    installPackage(place);
+    cpSync(component, join(place, 'node_modules', 'porthole', 'dist', 'wasi', 'porthole-client.wasm'), { recursive: true });
+    const [, program] = blocks('js');
+    const get = async (host) => {
+      writeFileSync(join(place, 'page.mjs'), program.replace('localhost:8000', host));
+      return (await promisify(execFile)(process.execPath, ['page.mjs'], { cwd: place })).stdout;
+    };
+    assert.equal(await get(`localhost:${port}`), '200 Fine hello\n');
+    assert.match(await get('127.0.0.1:1'), /^os-error -400 connection refused: /);
   });
 
   test('embed.mjs says how it is called, and what of a guest is wrong', async () => {

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { tool, toolsFolder } from '../../bindings/wasi/tools.mjs';
@@ -101,6 +101,29 @@ describe('the package for WASI', { skip }, () => {
       if (process.env.PORTHOLE_WASMTIME === undefined) return;
       const PATH = `${dirname(process.env.PORTHOLE_WASMTIME)}:${process.env.PATH}`;
       await execute('bash', ['-ec', start], { cwd: path, env: { ...process.env, PATH } });
+    });
+  });
+
+  test('the command is run by jco and by PyPI\'s wasmtime as the README says', { skip: process.env.PORTHOLE_WASMTIME && 'this is about the others' }, async () => {
+    const readme = readFileSync(join(root, 'bindings', 'wasi', 'README.md'), 'utf8');
+    const [section] = /^## The command$[\s\S]*?(?=^## )/m.exec(readme);
+    const path = join(shop.folder, 'command');
+    mkdirSync(join(path, 'node_modules'), { recursive: true });
+    writeFileSync(join(path, 'package.json'), '{"type":"module"}');
+    symlinkSync(join(shop.folder, 'package'), join(path, 'node_modules', 'porthole'));
+    symlinkSync(join(toolsFolder, 'node_modules', '@bytecodealliance'), join(path, 'node_modules', '@bytecodealliance'));
+    for (const [, name, text] of section.matchAll(/^```(?:js|python)\n(?:\/\/|#) (\S+)\n([\s\S]*?)^```$/gm)) writeFileSync(join(path, name), text);
+    const env = { ...process.env, PATH: `${join(root, '.cache', 'venv-wasi', 'bin')}:${process.env.PATH}` };
+    await withServer((socket) => socket.on('data', () => socket.write(hello)), async (port) => {
+      const calls = [...section.matchAll(/`((?:node|python3) command\.\w+ [^`]*)`/g)].map(([, call]) => call.replace(':8000', `:${port}`));
+      assert.equal(calls.length, 2);
+      for (const call of calls) {
+        await execute('bash', ['-ec', call], { cwd: path, env });
+        assert.equal(readFileSync(join(path, 'page'), 'utf8'), 'hello', call);
+        rmSync(join(path, 'page'));
+        const refused = await execute('bash', ['-ec', call.replace(`:${port}`, ':1')], { cwd: path, env }).catch((error) => error);
+        assert.equal(refused.code, 7, call);
+      }
     });
   });
 
