@@ -76,6 +76,7 @@ export class Connection {
     this.#exports = instance.exports;
     this.#address = address;
     instance.exports.porthole_conn_init(address, tx, instance.txSize, 0, instance.rxSize);
+    instance.exports.porthole_conn_set_timeout(address, 0); // the core neither waits nor listens: the transport tells
     this.#view = new Uint32Array(instance.words.buffer, address, VIEW_WORDS);
     this.#bodyLimit = limits?.body;
     for (const name in limits) {
