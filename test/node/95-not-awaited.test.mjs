@@ -293,6 +293,40 @@ describe('while a transport is full, or is looked at', () => {
     conn.close();
   });
 
+  test('each 1xx is told that comes in the middle of a write', LIMIT, async () => {
+    let sent = 0;
+    class Chatty extends Duplex {
+      #wire = '';
+
+      constructor() {
+        super({ writableHighWaterMark: 4 });
+      }
+
+      _read() {}
+
+      _write(bytes, _encoding, done) {
+        this.#wire += bytes;
+        if (this.#wire.endsWith('0\r\n\r\n')) this.push(reply('good'));
+        else if (this.#wire.includes('\r\n\r\n')) {
+          this.push('HTTP/1.1 103 Early Hints\r\n\r\n');
+          sent++;
+        }
+        setTimeout(done, 1);
+      }
+    }
+    let told = 0;
+    const on_informational = () => {
+      told++;
+    };
+    const conn = new HTTPConnection('localhost', 80, { timeout: 20, on_informational, create_connection: () => new Chatty() });
+    const pieces = Array.from({ length: 20 }, (_, index) => `piece ${index}`);
+    await settles(conn.request('POST', '/', pieces));
+    assert.equal(String(await (await settles(conn.getresponse())).read()), 'good');
+    assert.ok(sent > 20);
+    assert.equal(told, sent);
+    conn.close();
+  });
+
   test('a 1xx that was planted says nothing of the request that is not out', LIMIT, () =>
     withServer(
       (head, socket) => {
