@@ -151,10 +151,10 @@ const comparable = (text, ports) =>
     .replace(/^User-Agent: (?:curl|porthole)\/[\d.]+/m, 'User-Agent: agent')
     .replace(/^([\w-]+): *(.*?) *\r$/gm, '$1: $2\r');
 
-/** Gives a command its input. @param {import('node:stream').Writable} to @param {'again' | 'open'} [then] what comes behind it */
-function feed(to, stdin, then) {
-  if (then === undefined) to.end(stdin, 'latin1');
-  else to.write(stdin, 'latin1', (error) => !error && then === 'again' && feed(to, stdin, then));
+/** Gives a command its input. @param {import('node:stream').Writable} to @param {'again' | 'open'} [behind] what comes behind it */
+function feed(to, stdin, behind) {
+  if (behind === undefined) to.end(stdin, 'latin1');
+  else to.write(stdin, 'latin1', (error) => !error && behind === 'again' && feed(to, stdin, behind));
 }
 
 /**
@@ -164,7 +164,7 @@ function feed(to, stdin, then) {
  * @param {import('./scenarios.mjs').Scenario} scenario
  * @returns {Promise<Outcome>}
  */
-export async function runCommand(command, { args, stdin = '', then, stdout: path, files = {}, names = false }) {
+export async function runCommand(command, { args, stdin = '', behind, stdout: path, files = {}, names = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'porthole-cli-'));
   const other = await startServer();
   const server = await startServer({ other: other.port });
@@ -188,7 +188,7 @@ export async function runCommand(command, { args, stdin = '', then, stdout: path
     let stderr = '';
     child.stdout?.setEncoding('latin1').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    feed(child.stdin.on('error', () => {}), stdin, then);
+    feed(child.stdin.on('error', () => {}), stdin, behind);
     const [code] = await once(child, 'close');
     const requests = [...server.requests, ...other.requests].map((text) => comparable(text, ports));
     return { code, stdout: comparable(stdout, ports), stderr, files: filesIn(folder), requests };

@@ -176,7 +176,7 @@ for (const [name, command] of Object.entries(commands)) {
       const outcome = await runCommand(command, {
         args: ['-sS', '-m', '60', '-H', 'Expect:', '-T', '-', at('/413')],
         stdin: 'hello',
-        then: 'open',
+        behind: 'open',
       });
       assert.deepEqual([outcome.code, outcome.stdout, outcome.stderr], [0, 'too much', '']);
     });

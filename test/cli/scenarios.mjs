@@ -9,7 +9,7 @@ const at = (path) => `http://127.0.0.1:{port}${path}`;
  * @typedef {object} Scenario
  * @property {string[]} args
  * @property {string} [stdin]
- * @property {'again' | 'open'} [then] what comes behind `stdin`, which ends otherwise: the same without end, or nothing
+ * @property {'again' | 'open'} [behind] what comes behind `stdin`, which ends otherwise: the same without end, or nothing
  * @property {Record<string, string>} [files] made before, by name, as ISO-8859-1
  * @property {string} [stdout] the file that standard output is
  * @property {boolean} [names] are names looked up?
@@ -159,12 +159,12 @@ export const SCENARIOS = {
   'standard input without end that is not wanted': {
     args: ['-sS', '-w', ' %{http_code}', '-H', 'Expect:', '-T', '-', at('/413')],
     stdin: 'x'.repeat(65536),
-    then: 'again',
+    behind: 'again',
   },
   'standard input that says no more': {
     args: ['-sS', '-m', '1.5', '-H', 'Expect:', '-T', '-', at('/silent-at-once')],
     stdin: 'hello',
-    then: 'open',
+    behind: 'open',
   },
   'no standard input': { args: ['-sS', '-T', '-', at('/x/')], stdin: '' },
   'a file that is not there': { args: ['-sS', '-T', 'nowhere', at('/echo')] },

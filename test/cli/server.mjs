@@ -11,7 +11,7 @@ const echo = ({ method, target, body }) => reply('200 OK', ['X-Kind: echo'], `${
 
 /**
  * What each path is answered with; the others are echoed. {port} and {other} are those of this server and of another. `early` is
- * when the head is in: no more is read then. `then` follows without end.
+ * when the head is in: no more is read then. `behind` follows without end.
  */
 export const ANSWERS = {
   '/hello': reply('200 OK', ['X-Name: value'], 'hello\n'),
@@ -57,8 +57,8 @@ export const ANSWERS = {
   '/closes-302': { bytes: `HTTP/1.1 302 Found\r\nLocation: /hello\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, close: true },
   '/stays-302': `HTTP/1.0 302 Found\r\nLocation: /hello\r\n\r\nand so on`,
   '/cut-302': `HTTP/1.1 302 Found\r\nLocation: /hello\r\nConnection: close\r\nContent-Length: 1000\r\n\r\nshort`,
-  '/endless-302': { bytes: 'HTTP/1.1 302 Found\r\nLocation: /hello\r\n\r\n', then: 'x'.repeat(65536) },
-  '/endless-chunks': { bytes: 'HTTP/1.1 302 Found\r\nLocation: /hello\r\nTransfer-Encoding: chunked\r\n\r\n', then: `400\r\n${'x'.repeat(1024)}\r\n` },
+  '/endless-302': { bytes: 'HTTP/1.1 302 Found\r\nLocation: /hello\r\n\r\n', behind: 'x'.repeat(65536) },
+  '/endless-chunks': { bytes: 'HTTP/1.1 302 Found\r\nLocation: /hello\r\nTransfer-Encoding: chunked\r\n\r\n', behind: `400\r\n${'x'.repeat(1024)}\r\n` },
   '/wants-no-100': reply('200 OK', [], 'taken\n'),
   '/417': reply('417 Expectation Failed', [], 'no\n'),
   '/413': { bytes: reply('413 Too Large', ['Connection: close'], 'too much'), early: true },
@@ -114,19 +114,19 @@ export async function startServer({ other = 0 } = {}) {
     }
     const path = target.replace(/^http:\/\/[^/]*/, '');
     const found = ANSWERS[path] ?? ANSWERS[path.replace(/\?.*$/, '')] ?? echo(request);
-    const { bytes, close, reset, then } = typeof found === 'string' ? { bytes: found } : found;
+    const { bytes, close, reset, behind } = typeof found === 'string' ? { bytes: found } : found;
     if (reset) {
       socket.resetAndDestroy();
       return;
     }
     const text = method === 'HEAD' ? bytes.replace(/(\r\n\r\n)[\s\S]*$/, '$1') : bytes;
     const goOn = () => {
-      while (!socket.destroyed && socket.write(then)) {}
+      while (!socket.destroyed && socket.write(behind)) {}
     };
-    if (then !== undefined) socket.on('drain', goOn);
+    if (behind !== undefined) socket.on('drain', goOn);
     if (close) socket.end(fill(text));
     else socket.write(fill(text));
-    if (then !== undefined) goOn();
+    if (behind !== undefined) goOn();
   }
 
   const server = net.createServer((socket) => {
