@@ -322,8 +322,8 @@ static int32_t give_and_listen(porthole_conn *conn, const outgoing *what, int32_
     if (error < 0 || answered(conn, had_head)) {
       return error < 0 ? error : 0;
     }
-    listens = ready >
-              0; /* else the host can't wait, or the time is up, or there is nothing to wait for: sending tells */
+    /* Else the host can't wait, or the time is up, or there is nothing to wait for: sending tells. */
+    listens = ready > 0;
     idle = conn->received == received ? idle + 1 : 0;
     if (timeout_ms > 0) {
       uint32_t passed = porthole_host_now() - begun;
@@ -585,8 +585,8 @@ int32_t porthole_conn_send(porthole_conn *conn, const uint8_t *data, size_t leng
   }
   error = send_body(conn, (porthole_span){data, length});
   if (error > 0) {
-    porthole__send_staged(
-        conn); /* what doesn't go out now, the end of a chunk, goes with what comes next: that will tell */
+    /* What doesn't go out now, the end of a chunk, goes with what comes next: that will tell. */
+    porthole__send_staged(conn);
   }
   return error;
 }

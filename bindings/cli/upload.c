@@ -71,14 +71,17 @@ static int next_piece(cli_session *session, uint64_t done, porthole_span *next) 
              : cli_fail(&session->failure, EXIT_READ, "can't read what is to be sent: ", cli_host_words());
 }
 
+/** Takes the head of an answer, if it came. @returns as cli_get_response, whose exit code is in `*code` then */
+static int32_t take_head(cli_session *session, bool *answered, int *code) {
+  int32_t got = cli_get_response(session);
+  *answered = got >= 0;
+  *code = got > 0 ? got : 0;
+  return got;
+}
+
 /** Reads what has come of an answer. @returns 0 at its end, PORTHOLE_WANT_*, or an error; or an exit code in `*code` */
 static int32_t look(cli_session *session, bool *answered, int *code) {
-  int32_t got = PORTHOLE_WANT_READ;
-  if (!*answered) {
-    got = cli_get_response(session);
-    *answered = got >= 0;
-    *code = got > 0 ? got : 0;
-  }
+  int32_t got = *answered ? PORTHOLE_WANT_READ : take_head(session, answered, code);
   while (*answered && *code == 0 && (got = cli_take_body(session, code)) > 0) {
   }
   return *code != 0 ? 0 : got;
@@ -151,9 +154,7 @@ static int32_t send_pieces(cli_session *session, bool *answered, int *code) {
 
 /** Looks whether an answer came with the 100 that was asked for, or instead of it: after a 417 no more of the body is read. */
 static int32_t look_for_refusal(cli_session *session, bool *answered, int *code) {
-  int32_t got = cli_get_response(session);
-  *answered = got >= 0;
-  *code = got > 0 ? got : 0;
+  int32_t got = take_head(session, answered, code);
   session->refused = *answered && session->result.status == PORTHOLE_STATUS_EXPECTATION_FAILED;
   return is_wanting(got) || got >= 0 ? 0 : got;
 }

@@ -38,7 +38,7 @@ import { print, reprBytes, reprText } from '../watch/debug.js';
 import * as diagnostics from '../watch/diagnostics.js';
 import { SHOWN, shown } from '../watch/shown.js';
 import { HTTP_PORT } from './constants.js';
-import { Requests, STATES } from './requests.js';
+import { DONE, Requests, STATES } from './requests.js';
 import { forsake, givenAway, HTTPResponse, isResponse, Source } from './response.js';
 import { Settings, termsOf } from './settings.js';
 import { overridesSteps, requestBySteps, sendBySteps, untilChannel } from './steps.js';
@@ -46,7 +46,6 @@ import { overridesSteps, requestBySteps, sendBySteps, untilChannel } from './ste
 const NO_FIELDS = Object.freeze([]);
 /** Stands for what is more than was announced, however much. */
 const ONE_BYTE = new Uint8Array(1);
-const DONE = Promise.resolve();
 
 /** A connection to a server, over which requests are made one after the other. */
 export class HTTPConnection extends Settings {

@@ -19,7 +19,8 @@ import { Link } from './link.js';
 import { termsOf } from './settings.js';
 import { informer } from './steps.js';
 
-const DONE = Promise.resolve();
+/** Of what is done already. */
+export const DONE = Promise.resolve();
 const NO_SIGNALS = Object.freeze([]);
 /** Python's words for the states of a connection. */
 export const STATES = ['Idle', 'Request-started', 'Request-sent'];
@@ -45,7 +46,8 @@ export class Requests {
   sending = null;
 
   #owner;
-  #handed = new WeakMap(); // what an overridden send() was given, and for which request
+  /** What an overridden send() was given, and for which request. @type {WeakMap<Buffer, Exchange> | null} */
+  #handed = null;
 
   /** @param {import('./connection.js').HTTPConnection} owner */
   constructor(owner) {
@@ -183,12 +185,14 @@ export class Requests {
 
   /** Notes what an overridden send() is given. @param {Exchange} exchange @param {Buffer} bytes of it */
   handing(exchange, bytes) {
+    this.#handed ??= new WeakMap();
     this.#handed.set(bytes, exchange);
   }
 
   /** Is this a part of a request that is over, which an overridden send() was given, and hands on too late? @param {unknown} data */
   isOver(data) {
-    const whose = Buffer.isBuffer(data) ? this.#handed.get(data) : undefined;
+    if (this.#handed === null || !Buffer.isBuffer(data)) return false;
+    const whose = this.#handed.get(data);
     return whose !== undefined && whose !== this.framing;
   }
 

@@ -12,7 +12,8 @@
 import { Buffer } from 'node:buffer';
 import { Filling } from './operations.js';
 
-const BLOCK_MIN = 64 * 1024;
+/** Bytes of the first block. */
+export const BLOCK_MIN = 64 * 1024;
 const LARGE = 8 * 1024 * 1024;
 const PAGE = 64 * 1024;
 const PAGES_MAX = 65536;

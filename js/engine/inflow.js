@@ -10,7 +10,7 @@
 
 import { Buffer, constants } from 'node:buffer';
 import types from 'node:util/types';
-import { Gathering } from './gathering.js';
+import { BLOCK_MIN, Gathering } from './gathering.js';
 import { IncompleteRead, NotConnected } from '../errors.js';
 import { IDLE, PHASE_LENGTH, PHASE_TUNNEL } from '../../bindings/generated/abi.js';
 import { Begun, bodyTooLong, Filling, memoryGone, NO_MEMORY, nothing } from './operations.js';
@@ -18,7 +18,6 @@ import { abortedOf, reasonOf } from './signals.js';
 
 const NEWLINE = 10;
 const WHOLE_MAX = 64 * 1024 * 1024; // bodies up to this size get their memory at once, larger ones as they come
-const PART_MIN = 64 * 1024; // of a body of unknown length up to so many bytes are
 
 export class Inflow {
   /** What every further read raises. @type {any} */
@@ -307,8 +306,8 @@ export class Inflow {
       if (this.#ended()) return nothing();
       const known = this.#hasLength || this.#complete ? this.#left : Number.POSITIVE_INFINITY;
       const size = Math.min(wanted, known);
-      if (size > PART_MIN && (size > WHOLE_MAX || known === Number.POSITIVE_INFINITY) && this.#channel.available < size) {
-        return this.#collect(wanted, false);
+      if (size > BLOCK_MIN && (size > WHOLE_MAX || known === Number.POSITIVE_INFINITY) && this.#channel.available < size) {
+        return this.#collect(size, false);
       }
       const bytes = Buffer.allocUnsafe(size);
       return this.#fill(bytes, true, (count) => (count === size ? bytes : Buffer.from(bytes.subarray(0, count))));

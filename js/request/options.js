@@ -9,7 +9,6 @@ import { splitHost } from '../../bindings/wasm/fields.js';
 import { argumentError, InvalidURL, kindOf, memoryHint, quoted, withoutUserinfo } from '../errors.js';
 import { refused } from '../refusal.js';
 import { ELSEWHERE } from './elsewhere.js';
-import { NO_TIMEOUTS } from './terms.js';
 
 const ascii = /^[\0-\x7f]*$/;
 const HOST_MAX = 255; // characters on the wire, as the core has it: a name has fewer
@@ -325,7 +324,7 @@ function noteMilliseconds(name, value) {
 
 /** @returns {Record<string, number | null>} a copy of the timeouts of phases */
 export function checkTimeouts(value) {
-  if (value === null || value === undefined) return NO_TIMEOUTS;
+  if (value === null || value === undefined) return NO_OPTIONS;
   checkMembers('timeouts', value);
   checkNames('timeout', value, TIMEOUTS, 'timeouts');
   const given = meant(value, TIMEOUTS);

@@ -148,6 +148,13 @@ describe('behind a request that waits for a turn', () => {
 });
 
 describe('getresponse() is ended by a limit', () => {
+  class Own extends HTTPConnection {
+    async send(bytes) {
+      if (this.sock === null) await this.connect();
+      this.sock.write(bytes);
+    }
+  }
+
   const silent = (use) => withServer(() => undefined, use);
   const limits = {
     timeout: [{ timeout: 0.2 }, {}],
@@ -160,12 +167,6 @@ describe('getresponse() is ended by a limit', () => {
 
     test(`${what}, where send() writes to the socket itself`, LIMIT, () =>
       silent(async ({ port }) => {
-        class Own extends HTTPConnection {
-          async send(bytes) {
-            if (this.sock === null) await this.connect();
-            this.sock.write(bytes);
-          }
-        }
         const conn = new Own('127.0.0.1', port, options);
         conn.request('GET', '/', null, {}, given()).catch(() => {});
         await assert.rejects(settles(conn.getresponse()), { name: 'TimeoutError' });
@@ -190,12 +191,6 @@ describe('getresponse() is ended by a limit', () => {
     withServer(
       () => reply('own'),
       async ({ port }) => {
-        class Own extends HTTPConnection {
-          async send(bytes) {
-            if (this.sock === null) await this.connect();
-            this.sock.write(bytes);
-          }
-        }
         const conn = new Own('127.0.0.1', port, { timeout: 20 });
         await conn.request('GET', '/');
         assert.equal(String(await (await settles(conn.getresponse())).read()), 'own');

@@ -176,8 +176,9 @@ int32_t porthole_client_begin(porthole_client *client, const char *method, const
  * server that takes no more before it is read, has to be read between sends: with a timeout of 0.
  *
  * @returns how many were taken, 1 to length (all, once no more of the body is wanted, or the connection has failed:
- *          getresponse() tells; fewer also when an answer came); 0 for a length of 0; PORTHOLE_WANT_WRITE; PORTHOLE_BODY_TOO_LONG, after which the connection
- *          is closed; PORTHOLE_CANNOT_SEND_HEADER when no body is due; an error
+ *          getresponse() tells; fewer also when an answer came); 0 for a length of 0; PORTHOLE_WANT_WRITE;
+ *          PORTHOLE_BODY_TOO_LONG, after which the connection is closed; PORTHOLE_CANNOT_SEND_HEADER when no body is due; an
+ *          error
  */
 int32_t porthole_client_send(porthole_client *client, const void *data, size_t length);
 

@@ -136,7 +136,8 @@ int32_t porthole_conn_flush(porthole_conn *conn);
 /**
  * Sends bytes of a body, framed, after all that is staged; or, where the body was left to the caller's own hand
  * (porthole_conn_endheaders), as they are. Bytes that are there to be received are, also while it waits for the host to take
- * more: an answer can stop the upload, and so does one of status 400 and above that is all there when the host takes none. How the bytes are cut into pieces is remembered: a caller goes on with those that were not taken.
+ * more: an answer can stop the upload, and so does one of status 400 and above that is all there when the host takes none.
+ * How the bytes are cut into pieces is remembered: a caller goes on with those that were not taken.
  *
  * @param data   the bytes
  * @param length how many; 0 does nothing
