@@ -105,6 +105,10 @@ export class Transport {
    * @type {(bytes: Uint8Array) => number}
    */
   onpassed = () => 0;
+  /** What was offered is lent: called once when nobody writes there any more, as a read has come or the socket is closed. @type {(() => void) | null} */
+  onreturn = null;
+  /** Called when bytes have come into memory that was lent. @type {(length: number) => boolean} answers whether they were taken */
+  onlanded = () => false;
   /** How much is read into the block at once, in bytes: 1 to BLOCK. */
   most = LEAD;
   /** Called when the socket is closed. @type {() => void} */
@@ -198,6 +202,7 @@ export class Transport {
     socket.off('drain', this.#ondrain);
     socket.off('end', this.#onend);
     socket.off('data', this.#ondata);
+    if (this.onreturn !== null) socket.once('close', this.#return);
     return socket;
   }
 
@@ -298,6 +303,7 @@ export class Transport {
     this.onreadable = () => {};
     this.ondrain = () => {};
     this.offer = () => null;
+    this.onlanded = () => false;
     this.onpassed = () => 0;
   }
 
@@ -485,11 +491,27 @@ export class Transport {
 
   /** After each read. @returns {boolean} go on reading? */
   #read(length) {
-    const handed = this.#handed;
-    const bytes = length === handed.length ? handed : handed.subarray(0, length);
+    const { onreturn } = this;
     this.bytesReceived += length;
-    this.filled = length === handed.length;
+    this.filled = length === this.#handed.length;
     this.settled = this.#plain && !this.filled;
+    if (onreturn === null) return this.#take(length);
+    const goOn = this.onlanded(length) ? !this.#paused : this.#take(length);
+    this.#return();
+    return goOn;
+  }
+
+  #return = () => {
+    const { onreturn } = this;
+    if (onreturn === null) return;
+    this.onreturn = null;
+    this.#handed = null;
+    onreturn();
+  };
+
+  #take(length) {
+    const handed = this.#handed;
+    const bytes = length === handed.length ? handed : new Uint8Array(handed.buffer, handed.byteOffset, length); // costs less than subarray
     if (this.#released) return this.socket.push(Buffer.from(bytes));
     if (this.#queue.length > 0) {
       this.#queue.push(Buffer.from(bytes));
@@ -548,6 +570,7 @@ export class Transport {
   };
 
   #onclose = () => {
+    this.#return();
     if (!this.#ended && this.failure === undefined) {
       this.#ended = true;
       this.#endConnecting();

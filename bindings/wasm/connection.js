@@ -57,6 +57,18 @@ const NO_BUFFER = new Uint8Array();
 /** … and of one that was freed. */
 const NO_VIEW = new Uint32Array(VIEW_WORDS);
 
+/** Copies bytes, four by four. */
+function copyShort(from, at, count, target, offset) {
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    target[offset + i] = from[at + i];
+    target[offset + i + 1] = from[at + i + 1];
+    target[offset + i + 2] = from[at + i + 2];
+    target[offset + i + 3] = from[at + i + 3];
+  }
+  for (; i < count; i++) target[offset + i] = from[at + i];
+}
+
 export class Connection {
   #instance;
   #exports;
@@ -470,6 +482,23 @@ export class Connection {
     return this.#exports.porthole_flat_receive(this.#address);
   }
 
+  /**
+   * Where the next bytes can go, if they come otherwise than by `receive`: it is kept for them until `filled` tells of them.
+   *
+   * @returns {Uint8Array | null} a view of the core's memory; null where there is no room
+   */
+  region() {
+    const { table, words } = this.#instance;
+    if (this.#exports.porthole_flat_region(this.#address, table) !== 0) return null;
+    const at = words[table >> 2];
+    return new Uint8Array(words.buffer, this.#rxAddress + at, words[(table >> 2) + 1]); // costs less than a view of a Buffer
+  }
+
+  /** @param {number} length bytes that came there @returns {number} EVENT_* bits or an error */
+  filled(length) {
+    return this.#exports.porthole_conn_filled(this.#address, length);
+  }
+
   /** @param {number} error HOST_* */
   failed(error) {
     this.#exports.porthole_conn_failed(this.#address, error);
@@ -521,7 +550,7 @@ export class Connection {
       return;
     }
     const at = this.#view[VIEW_BODY];
-    if (length <= SHORT) for (let i = 0; i < length; i++) target[i] = this.#rx[at + i];
+    if (length <= SHORT) copyShort(this.#rx, at, length, target, 0);
     else target.set(this.#rx.subarray(at, at + length));
   }
 
@@ -549,7 +578,7 @@ export class Connection {
     while (done < length && view[VIEW_AVAILABLE] > 0) {
       const at = view[VIEW_BODY];
       const count = Math.min(view[VIEW_BODY_LENGTH], length - done);
-      if (count <= SHORT) for (let i = 0; i < count; i++) target[offset + done + i] = this.#rx[at + i];
+      if (count <= SHORT) copyShort(this.#rx, at, count, target, offset + done);
       else if (!this.#copy(at, count, target, offset + done)) return done;
       this.#exports.porthole_conn_consume(this.#address, count);
       done += count;

@@ -31,6 +31,7 @@ int32_t porthole_flat_open(porthole_conn *conn, const uint8_t *host, size_t host
                            int32_t timeout_ms);
 int32_t porthole_flat_start_tls(porthole_conn *conn, const uint8_t *name, size_t name_length, uint32_t flags);
 int32_t porthole_flat_receive(porthole_conn *conn);
+int32_t porthole_flat_region(porthole_conn *conn, uint32_t out[2]);
 int32_t porthole_flat_fields_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
 int32_t porthole_flat_params_list(const uint8_t *text, size_t length, uint32_t *table, size_t capacity);
 int32_t porthole_flat_check_head(const uint8_t *head, size_t head_length, const uint8_t *host, size_t host_length,
@@ -128,6 +129,12 @@ int32_t porthole_flat_start_tls(porthole_conn *conn, const uint8_t *name, size_t
 int32_t porthole_flat_receive(porthole_conn *conn) {
   porthole_conn_return_region(conn);
   return porthole_conn_receive(conn);
+}
+
+/** porthole_conn_region, where there is room by now. @param out receives the offset in the receive buffer and the length */
+int32_t porthole_flat_region(porthole_conn *conn, uint32_t out[2]) {
+  porthole_conn_return_region(conn);
+  return porthole_conn_region(conn, &out[0], &out[1]);
 }
 
 /** porthole_fields_list */

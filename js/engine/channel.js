@@ -13,7 +13,6 @@ import { Buffer } from 'node:buffer';
 import { Host } from '../../bindings/node/host.js';
 import { underWay } from '../../bindings/node/sent.js';
 import { now } from '../../bindings/node/timers.js';
-import { BLOCK, LEAD } from '../../bindings/node/transport.js';
 import { Connection } from '../../bindings/wasm/connection.js';
 import { setHost } from '../../bindings/wasm/instance.js';
 import {
@@ -21,7 +20,6 @@ import {
   EVENT_INTERIM,
   EVENT_STRAY,
   IDLE,
-  PHASE_CLOSE,
   PHASE_END,
   PHASE_HEAD,
   PHASE_NOTHING,
@@ -30,25 +28,15 @@ import {
 } from '../../bindings/generated/abi.js';
 import { BODY_TOO_LARGE, HOST_OTHER, HOST_REFUSED, WANT_READ, WANT_SPACE } from '../../bindings/generated/errors.js';
 import { coreError, memoryHint, NotConnected, RemoteDisconnected, thrownBy } from '../errors.js';
+import { Landing } from './landing.js';
 import * as turnover from './turnover.js';
 import { UploadFailure } from './upload-failure.js';
 import { Waiting } from './waiting.js';
 
 /** A connection is not used again in the last milliseconds that the server promises to keep it. */
 const KEEP_ALIVE_MARGIN = 1000;
-/** So many body bytes have to be due for a read that bypasses the guest … */
-const DIRECT_MIN = 64 * 1024;
-/** … and memory of ours has to have room for so many, or for a TLS record, to be read into … */
-const ROOM_MIN = 64 * 1024;
-const RECORD = 16 * 1024;
-/** … and so many of them come through the guest at last, so that what follows a body unasked is seen. */
-const DIRECT_REST = 16 * 1024;
 /** A receive buffer that has held so many is shared, while its connection rests. */
 const SHARED_MIN = 64 * 1024;
-/** An answer of so many bytes is likely to go on, and is read by whole blocks as long as the kernel has more than that. */
-const LONG = 512 * 1024;
-/** A caller's memory with room for so many is filled to its end by one read, so that the next one fills the next. */
-const FILL_MIN = 16 * 1024;
 
 setHost(() => new Host());
 
@@ -89,18 +77,20 @@ export class Channel {
   /** What the authority of the core was set to. */
   host = '';
   port = -1;
+  /** Has the receive buffer held much, or is to? */
+  spacious = false;
   /** When the last bytes were received, in milliseconds. */
   lastActivity = 0;
   /** Until when the server keeps the connection while it rests, by its Keep-Alive field. */
   keptUntil = Number.POSITIVE_INFINITY;
 
+  #landing = new Landing(this);
   #handle = 0;
-  #uses = 1; // who may touch the core's memory: this, and calls that are under way
+  #uses = 1; // who may touch the core's memory: this, calls that are under way, and whoever it is lent to
   #pumping = false;
   #flushing = false;
   #pumpLater = false;
   #stalled = false; // the core had no room
-  #spacious = false; // has the receive buffer held much?
   #handshaking = false;
   #parted = null; // the transport that it was closed with, if that may be kept
   #sentBefore = 0;
@@ -132,8 +122,9 @@ export class Channel {
     transport.onfailure = (error) => {
       this.error ??= error;
     };
-    transport.offer = () => this.#offer();
-    transport.onpassed = (bytes) => this.#passed(bytes);
+    transport.offer = () => this.#landing.offer();
+    transport.onlanded = (length) => this.#landing.landed(length);
+    transport.onpassed = (bytes) => this.#landing.passed(bytes);
     if (transport.error !== undefined) this.error = transport.error;
     this.#received();
     this.pump();
@@ -175,8 +166,8 @@ export class Channel {
     if (transport === null || transport.passing || this.closed) return;
     const resting = core.atRest && core.phase === PHASE_NOTHING && this.outflow === null && this.waiting.idle;
     transport.rest(resting);
-    if (!resting || !this.#spacious) return;
-    this.#spacious = false;
+    if (!resting || !this.spacious || this.#landing.lent) return;
+    this.spacious = false;
     core.giveBuffer();
   }
 
@@ -264,8 +255,17 @@ export class Channel {
 
   // ---- receiving ----
 
-  /** Receives whatever the transport has, and tells those who wait. Never throws. */
-  pump() {
+  /** Is something being received or sent at this moment? */
+  get busy() {
+    return this.#pumping || this.#flushing;
+  }
+
+  /**
+   * Receives whatever the transport has, and tells those who wait. Never throws.
+   *
+   * @param {number} [landed] bytes that have come into memory which the core has lent
+   */
+  pump(landed = 0) {
     if (this.#pumping || this.transport === null) return;
     this.#pumpLater = this.#flushing;
     if (this.#flushing) return;
@@ -275,21 +275,25 @@ export class Channel {
       return;
     }
     this.#pumping = true;
-    this.#uses++;
+    this.hold();
     this.#received();
     try {
-      this.#receive();
+      this.#receive(landed);
     } finally {
       this.#pumping = false;
     }
     if (!this.closed) this.#moved();
-    this.#unuse();
+    this.letGo();
   }
 
-  #receive() {
+  #receive(landed) {
     const { core } = this;
-    for (;;) {
-      const events = core.receive();
+    if (landed === 0 && this.#landing.lent && !this.transport.readable) {
+      this.transport.resume(); // nothing else can come before what goes into memory that was lent
+      return;
+    }
+    let events = landed > 0 ? core.filled(landed) : core.receive();
+    for (;; events = core.receive()) {
       if (events === WANT_READ || this.closed) break;
       if (events === WANT_SPACE) {
         if (this.reader?.absorb() > 0) continue;
@@ -347,7 +351,7 @@ export class Channel {
   /** Something was received or has ended: tells those who wait. */
   #moved() {
     const { core } = this;
-    if (core.available > SHARED_MIN) this.#spacious = true;
+    if (core.available > SHARED_MIN) this.spacious = true;
     if (this.awaited !== null && !core.open && core.rawLength > 0) this.#began();
     if (core.unusable && core.phase === PHASE_NOTHING && core.atRest) this.closeTransport();
     this.waiting.wake();
@@ -387,53 +391,17 @@ export class Channel {
     return true;
   }
 
-  /** How many of the next bytes are body bytes for sure, and may go to a reader without the guest. */
-  get #certain() {
-    const { core } = this;
-    return core.phase === PHASE_CLOSE ? core.direct() : core.direct() - DIRECT_REST;
-  }
-
-  /** Memory of the reader's for the next read, if it is ours and only body bytes can come. */
-  #offer() {
-    const { transport, reader } = this;
-    const long = transport.filled && this.bytesReceived > LONG;
-    transport.most = long ? BLOCK : LEAD;
-    this.#spacious ||= long; // all of a block can go through the guest
-    if (!this.core.open) return null;
-    const certain = this.#certain;
-    if (certain < DIRECT_MIN) return null;
-    transport.most = BLOCK;
-    if (reader === null) return null;
-    const room = reader.room();
-    if (room !== null && room.length >= (transport.byRecord ? RECORD : ROOM_MIN)) {
-      return room.length > certain ? room.subarray(0, certain) : room;
-    }
-    const { wanted } = reader;
-    if (!transport.byRecord && wanted >= FILL_MIN && wanted < BLOCK) transport.most = wanted;
-    return null;
-  }
-
-  /** Bytes came. @returns {number} how many of them the reader has taken */
-  #passed(bytes) {
-    const { core, reader } = this;
-    if (reader === null || this.#flushing || this.#pumping) return 0;
-    const certain = this.#certain;
-    if (certain <= 0) return 0;
-    const count = reader.passed(bytes.length > certain ? bytes.subarray(0, certain) : bytes);
-    if (count === 0) return 0;
-    core.passed(count);
-    if (count === bytes.length) {
-      this.#received();
-      this.#moved();
-    }
-    return count;
+  /** Body bytes came that a reader has taken, without the guest. */
+  bypassed() {
+    this.#received();
+    this.#moved();
   }
 
   /** The reader is done with the response: whole, or not at all. */
   finish() {
     if (this.closed) return;
     const { core } = this;
-    this.#uses++;
+    this.hold();
     const whole = core.phase === PHASE_END;
     if (core.open) {
       const events = core.finish();
@@ -447,7 +415,7 @@ export class Channel {
     if (!this.closed && this.#stalled) this.#unstall();
     if (!this.closed) this.#moved();
     if (!this.closed) this.rest();
-    this.#unuse();
+    this.letGo();
   }
 
   // ---- sending ----
@@ -456,12 +424,12 @@ export class Channel {
   flush() {
     this.throwIfGone();
     this.#flushing = true;
-    this.#uses++;
+    this.hold();
     const result = this.core.flush();
     this.#flushing = false;
     if (!this.closed && this.#pumpLater) this.pump();
     const error = result === 0 || this.closed ? null : coreError(result, { limit: this.core.limit });
-    this.#unuse();
+    this.letGo();
     if (error !== null) throw (this.error ??= error);
   }
 
@@ -569,17 +537,24 @@ export class Channel {
     this.awaited = null;
     const { transport, onclosed } = this;
     if (transport !== null) this.detach().destroy();
-    if (transport?.forgettable && this.error === undefined && this.uploadFailure.error === null) this.#parted = transport;
-    this.#unuse();
+    const blameless = this.error === undefined && this.uploadFailure.error === null;
+    if (transport?.forgettable && blameless && !this.#landing.lent) this.#parted = transport; // a socket keeps what it was lent
+    this.letGo();
     turnover.closed();
     this.onclosed = null;
     onclosed?.();
   }
 
-  #unuse() {
+  /** The core's memory has to stay, also when the channel is closed, until it is let go of as often. */
+  hold() {
+    this.#uses++;
+  }
+
+  letGo() {
     if (--this.#uses > 0) return;
     this.core.free();
     if (this.#parted !== null) turnover.keep(this, this.#parted);
+    this.#parted = null;
   }
 
   /**
