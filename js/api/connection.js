@@ -537,7 +537,9 @@ export class HTTPConnection extends Settings {
   /** @throws {TypeError} for a response_class that is none, or whose responses are not ours to read and to close */
   #makeResponse(channel, exchange) {
     const { response_class } = this;
-    const given = typeof response_class === 'function' ? new response_class(new Source(this.#requests, this, channel, exchange)) : response_class;
+    const source = new Source(this.#requests, this, channel, exchange);
+    if (response_class === HTTPResponse) return new HTTPResponse(source);
+    const given = typeof response_class === 'function' ? new response_class(source) : response_class;
     if (isResponse(given)) return given;
     throw argumentError(`response_class must be HTTPResponse or a class that extends it, and ${typeof response_class === 'function' ? 'made' : 'is'} ${kindOf(given)}`, 'ERR_INVALID_ARG_TYPE');
   }

@@ -354,12 +354,13 @@ export class Requests {
 
   /** Sends what is staged, and the body: at once where that can be. What send() is given goes out behind it. @returns {Promise<void>} */
   dispatch(exchange, body) {
-    if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flush(exchange, body);
+    const time = now();
+    if (body.kind === BODY_NONE && this.#ready(exchange, time)) return this.#flush(exchange, body, time);
     return this.queued(this.send(exchange, body));
   }
 
   /** Can what is staged go out at once, but for a turn of the event loop where the transport isn't settled? */
-  #ready(exchange) {
+  #ready(exchange, time) {
     const { channel } = exchange;
     const { transport } = channel;
     return (
@@ -368,21 +369,21 @@ export class Requests {
       this.#owner.debuglevel <= 0 &&
       exchange.signals.length === 0 &&
       !transport.full &&
-      channel.rested(now()) < PROBE_AFTER
+      channel.rested(time) < PROBE_AFTER
     );
   }
 
   /** Sends what is staged: all there is of a request without a body. @returns {Promise<void>} */
-  #flush(exchange, body) {
-    return exchange.channel.transport.settled ? this.#flushNow(exchange, body) : this.#flushLater(exchange, body);
+  #flush(exchange, body, time) {
+    return exchange.channel.transport.settled ? this.#flushNow(exchange, body, time) : this.#flushLater(exchange, body);
   }
 
-  #flushNow(exchange, body) {
+  #flushNow(exchange, body, time) {
     const { channel } = exchange;
     try {
       this.departs(channel, exchange);
       channel.flush();
-      this.departed(channel, exchange);
+      this.departed(channel, exchange, time);
       return DONE;
     } catch (error) {
       if (this.isStale(channel, exchange, error)) return this.queued(this.repeat(exchange));
@@ -416,7 +417,7 @@ export class Requests {
       const { channel } = exchange;
       if (!channel.usable || channel.closed || channel.transport.full) return this.send(exchange, body);
       channel.transport.settled = true;
-      return this.#flushNow(exchange, body);
+      return this.#flushNow(exchange, body, now());
     } catch (error) {
       body.discard(error);
       return Promise.reject(this.failed(exchange.channel, error, 'send')); // of a Duplex that throws
@@ -434,7 +435,8 @@ export class Requests {
         await this.#drained(channel, exchange);
         channel = await this.connected(exchange); // something can have come meanwhile
       }
-      if (body.kind === BODY_NONE && this.#ready(exchange)) return this.#flushNow(exchange, body);
+      const time = now();
+      if (body.kind === BODY_NONE && this.#ready(exchange, time)) return this.#flushNow(exchange, body, time);
       this.departs(channel, exchange);
       const { expect, trailers } = exchange;
       const onsent = () => this.departed(channel, exchange);
@@ -510,8 +512,8 @@ export class Requests {
   }
 
   /** All of a request is with the socket, or no longer wanted. */
-  departed(channel, exchange) {
-    exchange.sent = now();
+  departed(channel, exchange, time = now()) {
+    exchange.sent = time;
     if (diagnostics.requestSent.hasSubscribers) {
       diagnostics.tell(diagnostics.requestSent, { connection: this.#owner, request: exchange, bytes_sent: channel.bytesSent });
     }
