@@ -166,7 +166,7 @@ export class Channel {
     if (transport === null || transport.passing || this.closed) return;
     const resting = core.atRest && core.phase === PHASE_NOTHING && this.outflow === null && this.waiting.idle;
     transport.rest(resting);
-    if (!resting || !this.spacious || this.#landing.lent) return;
+    if (!resting || !this.spacious) return;
     this.spacious = false;
     core.giveBuffer();
   }

@@ -90,7 +90,7 @@ describe('a body in chunks that come fast is read to the byte', () => {
     const ways = {
       'read()': async (response) => response.read(),
       'readinto of 64 KiB': (response) => readAll(response, 65536),
-      'readinto of 1,000 bytes and pauses': (response) => readAll(response, 100_000, () => sleep(1)),
+      'readinto of 100,000 bytes and pauses': (response) => readAll(response, 100_000, () => sleep(1)),
       'read1()': (response) => parts(() => response.read1()),
       'read(200000)': (response) => parts(() => response.read(200_000)),
       'all ways in turn': (response) => {
@@ -174,8 +174,8 @@ test('a body that is cut, or a connection that is closed meanwhile, ends who rea
     },
   ));
 
-test('responses that are kept hold no memory of connections that were closed amid a body', LIMIT, () => {
-  return withServer(
+test('responses that are kept hold no memory of connections that were closed amid a body', LIMIT, () =>
+  withServer(
     (_head, socket) => void sendUntilLent(socket),
     async ({ port }) => {
       const { status, stdout, stderr } = await runCode(
@@ -216,5 +216,4 @@ test('responses that are kept hold no memory of connections that were closed ami
       assert.ok(made > 2, `${made} were made`);
       assert.ok(there <= 1, `${there} of ${made} are there still`);
     },
-  );
-});
+  ));
