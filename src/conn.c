@@ -222,5 +222,6 @@ int32_t porthole_conn_set_authority(porthole_conn *conn, porthole_span host, uin
     return length;
   }
   conn->authority_length = (uint32_t)length;
+  conn->repeatable = 0;
   return 0;
 }

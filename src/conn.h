@@ -180,6 +180,7 @@ struct porthole_conn {
   uint32_t own_digits; /* … and the digits of its size */
   uint32_t asking;     /* where its head begins in the send buffer, plus 1; 0 for one whose first byte is gone */
   uint32_t asked;      /* … and where a head that is complete ends */
+  uint32_t repeatable; /* length of the head that lies alone in the send buffer, and has no body; 0 for none */
   int32_t send_error;  /* sending failed: nothing more goes out, but what came before can be read */
 
   /* Bytes that the host has taken, and given. */

@@ -383,7 +383,30 @@ int32_t porthole_conn_request(porthole_conn *conn, porthole_span method, porthol
   if (error == 0) {
     error = porthole_conn_endheaders(conn, body, size, plan.flags | PORTHOLE_HAS_BODY);
   }
-  return error == 0 ? 0 : porthole__undo(conn, &before, error);
+  if (error != 0) {
+    return porthole__undo(conn, &before, error);
+  }
+  if (before.tx_length == 0 && conn->state == REQUEST_DONE) {
+    conn->repeatable = conn->view.tx_length;
+  }
+  return 0;
+}
+
+int32_t porthole_conn_repeat(porthole_conn *conn) {
+  REFUSE_REENTRY(conn);
+  int32_t error = check_usable(conn);
+  if (error != 0) {
+    return error;
+  }
+  porthole_view *view = &conn->view;
+  if (conn->repeatable == 0 || view->tx_sent < view->tx_length) {
+    return 1;
+  }
+  view->tx_sent = 0;
+  view->tx_length = conn->repeatable;
+  conn->asking = 1;
+  head_complete(conn, PORTHOLE_BODY_NONE, conn->body_framing);
+  return 0;
 }
 
 /* ---- CONNECT ---- */

@@ -81,7 +81,8 @@ int32_t porthole__too_large(porthole_conn *conn) {
 }
 
 checkpoint porthole__checkpoint(porthole_conn *conn) {
-  porthole__reserve(conn, 0); /* what was sent is not to come back */
+  porthole__reserve(conn, 0); /* what was sent is not to come back … */
+  conn->repeatable = 0;       /* … and is not alone any more */
   return (checkpoint){conn->state, conn->view.tx_length, conn->asking, conn->request};
 }
 

@@ -232,6 +232,131 @@ static void a_tunnel_names_its_end_and_refuses_framing(void **state) {
   free_conn(conn);
 }
 
+/* ---- the same again ---- */
+
+#define EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+/** Takes a response without a body, and forgets what was sent. */
+static void take_response(porthole_conn *conn) {
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_true(porthole_conn_finish(conn) >= 0);
+  host.sent_length = 0;
+}
+
+static void a_head_goes_out_again_byte_for_byte(void **state) {
+  (void)state;
+  static const char *const methods[] = {"GET", "POST", "HEAD"};
+  const porthole_field fields[] = {{SPAN("X-One"), SPAN("1")}, {SPAN("Expect"), SPAN("nothing")}};
+  for (size_t i = 0; i < 3; i++) {
+    porthole_conn *conn = connect_to(EMPTY EMPTY EMPTY, sizeof EMPTY - 1);
+    char first[512];
+    assert_int_equal(porthole_conn_repeat(conn), 1); /* there is none before */
+    assert_int_equal(porthole_conn_request(conn, porthole_text(methods[i]), porthole_text("/a?b"), fields, 2,
+                                           PORTHOLE_BODY_NONE, 0, 0),
+                     0);
+    assert_int_equal(porthole_conn_repeat(conn), PORTHOLE_CANNOT_SEND_REQUEST); /* it is under way */
+    assert_int_equal(porthole_conn_flush(conn), 0);
+    size_t length = host.sent_length;
+    memcpy(first, host.sent, length);
+    take_response(conn);
+    for (unsigned times = 2; times < 4; times++) {
+      assert_int_equal(porthole_conn_repeat(conn), 0);
+      assert_int_equal(porthole_conn_view(conn)->state, PORTHOLE_REQUEST_SENT);
+      assert_int_equal(porthole_conn_flush(conn), 0);
+      assert_int_equal(host.heads, times);
+      assert_int_equal(host.sent_length, length);
+      assert_memory_equal(host.sent, first, length);
+      take_response(conn); /* that of HEAD has no body, for all that it says */
+    }
+    free_conn(conn);
+  }
+}
+
+/** Makes a request, takes its response, and does something: is its head still there? */
+static int32_t repeat_after(void (*act)(porthole_conn *conn)) {
+  porthole_conn *conn = connect_to(EMPTY EMPTY, sizeof EMPTY - 1);
+  assert_int_equal(request(conn, "GET", "/"), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  take_response(conn);
+  act(conn);
+  int32_t result = porthole_conn_repeat(conn);
+  free_conn(conn);
+  return result;
+}
+
+static void nothing(porthole_conn *conn) { (void)conn; }
+
+static void refuse_another(porthole_conn *conn) { assert_int_equal(request(conn, "G T", "/"), PORTHOLE_BAD_METHOD); }
+
+static void refuse_a_header(porthole_conn *conn) {
+  const porthole_field bad[] = {{SPAN("X"), SPAN("a\nb")}};
+  assert_int_equal(
+      porthole_conn_request(conn, porthole_text("GET"), porthole_text("/"), bad, 1, PORTHOLE_BODY_NONE, 0, 0),
+      PORTHOLE_BAD_HEADER_VALUE);
+}
+
+static void name_another_host(porthole_conn *conn) {
+  assert_int_equal(porthole_conn_set_authority(conn, porthole_text("example.org"), 80, 80), 0);
+}
+
+static void ask_in_steps(porthole_conn *conn) {
+  assert_int_equal(porthole_conn_putrequest(conn, porthole_text("GET"), porthole_text("/steps"), 0), 0);
+  assert_int_equal(porthole_conn_endheaders(conn, PORTHOLE_BODY_NONE, 0, 0), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  take_response(conn);
+}
+
+static void post_a_body(porthole_conn *conn) {
+  assert_int_equal(
+      porthole_conn_request(conn, porthole_text("POST"), porthole_text("/"), NULL, 0, PORTHOLE_BODY_KNOWN, 0, 0), 0);
+  assert_int_equal(porthole_conn_body_end(conn, NULL, 0), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  take_response(conn);
+}
+
+static void open_another(porthole_conn *conn) {
+  assert_int_equal(porthole_conn_open(conn, porthole_text("example.com"), 80, 0, -1), 0);
+}
+
+static void send_by_hand(porthole_conn *conn) { assert_int_equal(porthole_conn_sent_raw(conn, 3), 0); }
+
+static void speak_unasked(porthole_conn *conn) {
+  uint32_t offset;
+  uint32_t length;
+  assert_int_equal(porthole_conn_region(conn, &offset, &length), 0);
+  assert_true(porthole_conn_filled(conn, 1) >= 0);
+}
+
+static void only_the_head_that_is_there_goes_out_again(void **state) {
+  (void)state;
+  assert_int_equal(repeat_after(nothing), 0);
+  assert_int_equal(repeat_after(refuse_another), 1);
+  assert_int_equal(repeat_after(refuse_a_header), 1);
+  assert_int_equal(repeat_after(name_another_host), 1);
+  assert_int_equal(repeat_after(ask_in_steps), 1);
+  assert_int_equal(repeat_after(post_a_body), 1);
+  assert_int_equal(repeat_after(open_another), 1);
+  assert_int_equal(repeat_after(send_by_hand), PORTHOLE_CANNOT_SEND_REQUEST);
+  assert_int_equal(repeat_after(speak_unasked), PORTHOLE_UNSOLICITED);
+}
+
+static void a_head_waits_for_the_one_before(void **state) {
+  (void)state;
+  porthole_conn *conn = connect_to(EMPTY EMPTY, sizeof EMPTY - 1);
+  assert_int_equal(request(conn, "GET", "/first"), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  assert_int_equal(porthole_conn_getresponse(conn), 200);
+  assert_int_equal(request(conn, "GET", "/second"), 0); /* the response before is not finished, and this isn't sent */
+  assert_int_equal(porthole_conn_repeat(conn), PORTHOLE_CANNOT_SEND_REQUEST);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  assert_true(porthole_conn_finish(conn) >= 0);
+  take_response(conn);
+  assert_int_equal(porthole_conn_repeat(conn), 0);
+  assert_int_equal(porthole_conn_flush(conn), 0);
+  assert_sent("GET /second HTTP/1.1\r\nHost: example.com\r\nAccept-Encoding: identity\r\n\r\n");
+  free_conn(conn);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_request_is_what_http_client_sends),
@@ -245,6 +370,9 @@ int main(void) {
       cmocka_unit_test(steps_out_of_order_are_refused),
       cmocka_unit_test(hosts_are_split_as_http_client_does),
       cmocka_unit_test(a_tunnel_names_its_end_and_refuses_framing),
+      cmocka_unit_test(a_head_goes_out_again_byte_for_byte),
+      cmocka_unit_test(only_the_head_that_is_there_goes_out_again),
+      cmocka_unit_test(a_head_waits_for_the_one_before),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

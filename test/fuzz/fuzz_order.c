@@ -21,7 +21,9 @@ static uint8_t *tx;
 static uint8_t *rx;
 static uint8_t wire[WIRE_MAX];
 static size_t wire_length;
-static bool handshaking; /* the host is amid a handshake */
+static bool handshaking;      /* the host is amid a handshake */
+static uint8_t last_head[TX]; /* that of the last porthole_conn_request */
+static size_t last_length;
 
 /* ---- the wire ---- */
 
@@ -274,6 +276,7 @@ static int32_t read_some(void) {
 typedef enum chosen {
   REQUEST,
   PUTREQUEST,
+  REPEAT,
   TUNNEL,
   PUTHEADER,
   ENDHEADERS,
@@ -317,6 +320,8 @@ static int32_t call(chosen which) {
                                  take_byte(&from));
   case PUTREQUEST:
     return porthole_conn_putrequest(conn, porthole_text(methods[take_byte(&from) % 3]), porthole_text("/"), 0);
+  case REPEAT:
+    return porthole_conn_repeat(conn);
   case TUNNEL:
     return porthole_conn_tunnel(conn, porthole_text("h"), 443, NULL, 0);
   case PUTHEADER:
@@ -384,22 +389,12 @@ static int32_t call(chosen which) {
 /** Which column of the table a call is looked up in. */
 static request_call column(chosen which) {
   static const request_call columns[] = {
-      [REQUEST] = CALL_PUTREQUEST,
-      [PUTREQUEST] = CALL_PUTREQUEST,
-      [TUNNEL] = CALL_PUTREQUEST,
-      [PUTHEADER] = CALL_PUTHEADER,
-      [ENDHEADERS] = CALL_PUTHEADER,
-      [TUNNELLED] = CALL_TUNNELLED,
-      [BODY_PIECE] = CALL_BODY_PIECE,
-      [BODY_END] = CALL_BODY_PIECE,
-      [PASS] = CALL_PIECE_PASSED,
-      [BY_HAND] = CALL_SENT,
-      [SEND] = CALL_SEND,
-      [FLUSH] = CALL_FLUSH,
-      [START_TLS] = CALL_START_TLS,
-      [ACCEPT] = CALL_ACCEPT,
-      [GETRESPONSE] = CALL_ACCEPT,
-      [RECEIVE] = CALL_RECEIVE,
+      [REQUEST] = CALL_PUTREQUEST,  [PUTREQUEST] = CALL_PUTREQUEST, [REPEAT] = CALL_PUTREQUEST,
+      [TUNNEL] = CALL_PUTREQUEST,   [PUTHEADER] = CALL_PUTHEADER,   [ENDHEADERS] = CALL_PUTHEADER,
+      [TUNNELLED] = CALL_TUNNELLED, [BODY_PIECE] = CALL_BODY_PIECE, [BODY_END] = CALL_BODY_PIECE,
+      [PASS] = CALL_PIECE_PASSED,   [BY_HAND] = CALL_SENT,          [SEND] = CALL_SEND,
+      [FLUSH] = CALL_FLUSH,         [START_TLS] = CALL_START_TLS,   [ACCEPT] = CALL_ACCEPT,
+      [GETRESPONSE] = CALL_ACCEPT,  [RECEIVE] = CALL_RECEIVE,
   };
   return columns[which];
 }
@@ -425,10 +420,18 @@ static void step(void) {
   } else if (refused == 0 && which > TUNNEL && which <= SEND) {
     assert_true(result != PORTHOLE_CANNOT_SEND_HEADER);
   }
-  bool begun = result == 0 && (which == REQUEST || which == PUTREQUEST || which == TUNNEL);
+  bool begun = result == 0 && which <= TUNNEL;
   if (begun) {
     assert_int_equal(before.flags & PORTHOLE_UNUSABLE, 0);
     assert_whole(conn->asking - 1);
+  }
+  if (begun && which == REQUEST) {
+    last_length = conn->asked - (conn->asking - 1);
+    memcpy(last_head, tx + conn->asking - 1, last_length);
+  } else if (begun && which == REPEAT) {
+    assert_int_equal(view->tx_length - view->tx_sent, last_length);
+    assert_memory_equal(tx + view->tx_sent, last_head, last_length);
+    assert_int_equal(conn->state, REQUEST_DONE);
   }
   if (result == 0 && (which == TUNNELLED || which == START_TLS || which == REOPEN)) {
     wire_length = 0; /* another peer, or the same inside of TLS */
@@ -456,6 +459,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   from = (source){data, size};
   wire_length = 0;
   handshaking = false;
+  last_length = 0;
   conn = malloc(porthole_conn_size());
   tx = malloc(TX);
   rx = malloc(RX);

@@ -330,6 +330,12 @@ int32_t porthole_conn_request(porthole_conn *conn, porthole_span method, porthol
                               const porthole_field *fields, size_t count, uint32_t body, uint64_t size, uint32_t flags);
 
 /**
+ * Stages the head of the last porthole_conn_request once more, as the same arguments would.
+ * @returns 0; 1 when they have to be given, as it had a body or isn't in the send buffer any more; an error of that call
+ */
+int32_t porthole_conn_repeat(porthole_conn *conn);
+
+/**
  * Stages a request line with Host and Accept-Encoding: the first of three steps. Idle to Request-started.
  *
  * When the body before was left to the caller's own hand and is not complete, its response being handed out, the connection
@@ -344,8 +350,7 @@ int32_t porthole_conn_putrequest(porthole_conn *conn, porthole_span method, port
  * Stages one header. Several values become one header with continuation lines, CR LF HTAB between them.
  *
  * @param name   a token; its case is kept
- * @param values its values
- * @param count  how many there are
+ * @param values its values, of which there are `count`
  * @returns 0; PORTHOLE_CANNOT_SEND_HEADER; -320 to -327; PORTHOLE_REQUEST_TOO_LARGE
  */
 int32_t porthole_conn_putheader(porthole_conn *conn, porthole_span name, const porthole_span *values, size_t count);
@@ -424,9 +429,8 @@ int32_t porthole_conn_check_trailers(porthole_conn *conn, const porthole_field *
  *
  * @param fields trailer fields (RFC 9110 section 6.5); only a chunked body can have any
  * @param count  how many there are
- * @returns 0; PORTHOLE_BODY_TOO_SHORT; PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_TRAILER_FORBIDDEN, or the code of a
- *          refused header; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_CANNOT_SEND_HEADER when no body is due, or a piece is
- *          under way
+ * @returns 0; PORTHOLE_BODY_TOO_SHORT; PORTHOLE_TRAILERS_NEED_CHUNKS; PORTHOLE_TRAILER_FORBIDDEN; the code of a refused
+ *          header; PORTHOLE_REQUEST_TOO_LARGE; PORTHOLE_CANNOT_SEND_HEADER when no body is due, or a piece is under way
  */
 int32_t porthole_conn_body_end(porthole_conn *conn, const porthole_field *fields, size_t count);
 
@@ -454,11 +458,7 @@ int32_t porthole_conn_sent_chunks(porthole_conn *conn, porthole_span bytes);
 /** Gives the upload under way up: no more of the body will be sent, and the connection is unusable after its response. */
 void porthole_conn_stop(porthole_conn *conn);
 
-/**
- * Takes staged bytes off the send buffer: level 0, after the caller has sent them.
- *
- * @param length how many, at most view.tx_length - view.tx_sent
- */
+/** Takes `length` staged bytes off, at most view.tx_length - view.tx_sent: level 0, when the caller has sent them. */
 void porthole_conn_taken(porthole_conn *conn, size_t length);
 
 /* ---- responses, level 0 ---- */
