@@ -29,8 +29,12 @@ import {
 import { after, cancel } from './timers.js';
 import { Transport } from './transport.js';
 
+/** Looked up once: V8 looks long for it, as a Buffer has so much. */
+const { latin1Slice } = Buffer.prototype;
 const MAX_HANDLE = 0x7fffffff;
 const LONGEST_NAME = 255;
+/** Heads up to so many bytes are kept, to be sent again. */
+const KEPT_MAX = 1024;
 const PAIR = 8; // bytes of a handle and its interest
 const FAMILIES = { 0: 0, [OPEN_IPV4]: 4, [OPEN_IPV6]: 6, [OPEN_IPV4 | OPEN_IPV6]: 0 };
 
@@ -48,7 +52,7 @@ export class Host {
     this.imports = {
       porthole_host_open: (host, length, port, flags, timeout) => this.#open(host, length, port, flags, timeout),
       porthole_host_start_tls: (handle, name, length, flags) => this.#startTls(handle, name, length, flags),
-      porthole_host_send_head: (handle, head, length) => this.#send(handle, head, length),
+      porthole_host_send_head: (handle, head, length) => this.#sendHead(handle, head, length),
       porthole_host_send: (handle, data, length) => this.#send(handle, data, length),
       porthole_host_recv: (handle, buffer, capacity) => this.#recv(handle, buffer, capacity),
       porthole_host_wait: (list, count) => this.#wait(list, count),
@@ -82,7 +86,7 @@ export class Host {
   }
 
   #name(pointer, length) {
-    return this.bytes.latin1Slice(pointer >>> 0, (pointer >>> 0) + (length >>> 0));
+    return latin1Slice.call(this.bytes, pointer >>> 0, (pointer >>> 0) + (length >>> 0));
   }
 
   #open(host, length, port, flags, timeout) {
@@ -118,13 +122,18 @@ export class Host {
     const transport = this.#transports.get(handle);
     if (transport === undefined) return HOST_BAD_HANDLE;
     if (!this.#inside(data, length) || length === 0) return HOST_OTHER;
-    if (!transport.writable) return transport.failure ?? HOST_CLOSED;
-    if (transport.full) return WANT_WRITE;
-    try {
-      // A string is a copy, as the guest may overwrite the bytes, and the cheapest one.
-      transport.write(this.bytes.latin1Slice(data >>> 0, (data >>> 0) + (length >>> 0)), 'latin1');
-    } catch (error) {
-      return transport.fail(error); // a Duplex that throws: nothing may unwind the guest
+    return write(transport, this.#name(data, length)); // a string is a copy, as the guest may overwrite the bytes, and the cheapest one
+  }
+
+  /** A head is taken as any other bytes. The text of one that goes out again is at hand. */
+  #sendHead(handle, data, length) {
+    const transport = this.#transports.get(handle);
+    if (transport === undefined) return HOST_BAD_HANDLE;
+    if (!this.#inside(data, length) || length === 0) return HOST_OTHER;
+    if (!transport.repeats || transport.head.length !== length) {
+      const text = this.#name(data, length);
+      transport.head = length <= KEPT_MAX ? text : '';
+      return write(transport, text);
     }
     return length;
   }
@@ -170,6 +179,18 @@ export class Host {
     const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
     return this.bytes.utf8Write(line, buffer >>> 0, Math.min(capacity >>> 0, INFO_MOST));
   }
+}
+
+/** @param {Transport} transport @param {string} text ISO-8859-1 @returns {number} its length, or an error */
+function write(transport, text) {
+  if (!transport.writable) return transport.failure ?? HOST_CLOSED;
+  if (transport.full) return WANT_WRITE;
+  try {
+    transport.write(text, 'latin1');
+  } catch (error) {
+    return transport.fail(error); // a Duplex that throws: nothing may unwind the guest
+  }
+  return text.length;
 }
 
 /** What is known of a transport. @param {Transport} transport @param {number} what INFO_* @returns {string} */

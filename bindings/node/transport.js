@@ -109,6 +109,10 @@ export class Transport {
   onreturn = null;
   /** Called when bytes have come into memory that was lent. @type {(length: number) => boolean} answers whether they were taken */
   onlanded = () => false;
+  /** The head that was written last, if it is short … */
+  head = '';
+  /** … and is the next one known to be the same? */
+  repeats = false;
   /** How much is read into the block at once, in bytes: 1 to BLOCK. */
   most = LEAD;
   /** Called when the socket is closed. @type {() => void} */
@@ -305,6 +309,7 @@ export class Transport {
     this.offer = () => null;
     this.onlanded = () => false;
     this.onpassed = () => 0;
+    this.head = '';
   }
 
   /** Lets go of the socket: it is somebody else's now, who reads it as any stream. */

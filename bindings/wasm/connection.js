@@ -6,6 +6,7 @@
 
 import {
   ANSWERED,
+  BODY_NONE,
   CHUNKED,
   ENDED,
   HAS_LENGTH,
@@ -48,6 +49,7 @@ import {
 import { REQUEST_TOO_LARGE, WIDE_HEADER_VALUE } from '../generated/errors.js';
 import { DEFAULT_LIMITS, LIMITS } from '../generated/limits.js';
 import { instanceFor, TABLE_SIZE } from './instance.js';
+import { Last } from './last.js';
 import { isWide, readLatin1 } from './text.js';
 
 /** Bodies up to so many bytes are copied faster by a loop than by a call. */
@@ -78,6 +80,8 @@ export class Connection {
   #rxAddress = 0; // … and its address
   #freed = false;
   #bodyLimit; // the view has its lower half only
+  #last = new Last();
+  #repeated = false; // is the head that is staged, byte for byte, that of the request before?
 
   /** @param {Record<string, number> | null} limits by name; null for the defaults */
   constructor(limits) {
@@ -109,6 +113,7 @@ export class Connection {
     if (this.#rxAddress !== 0) instance.buffers.push(this.#rxAddress);
     this.#instance = null;
     this.#exports = null;
+    this.#last.forget();
     this.#view = NO_VIEW;
     this.#rx = NO_BUFFER;
     instance.giveBack(this.#address);
@@ -302,38 +307,34 @@ export class Connection {
     return this.#exports.porthole_flat_set_authority(this.#address, text, host.length, port, defaultPort);
   }
 
-  /** @param {string[]} fields name, value, … */
+  /**
+   * A head that is made of the same as the last one goes out again, where it has no body.
+   *
+   * @param {string[]} fields name, value, …
+   */
   request(method, url, fields, body, size, flags) {
+    if (body === BODY_NONE && this.#last.is(method, url, fields, flags)) {
+      const result = this.#exports.porthole_conn_repeat(this.#address);
+      this.#repeated = result === 0;
+      if (result <= 0) return result;
+    }
+    this.#repeated = false;
     const { table, text } = this.#instance;
-    const error = this.#writeFields(method, url, fields);
+    let error = this.#writeFields(method, url, fields);
     if (error !== 0) return error;
-    return this.#exports.porthole_flat_request(
-      this.#address,
-      text,
-      method.length,
-      text + method.length,
-      url.length,
-      table,
-      fields.length >> 1,
-      body,
-      size >>> 0,
-      Math.floor(size / 2 ** 32),
-      flags,
+    error = this.#exports.porthole_flat_request(
+      this.#address, text, method.length, text + method.length, url.length, table, fields.length >> 1, body, size >>> 0, Math.floor(size / 2 ** 32), flags,
     );
+    if (error !== 0) return error;
+    this.#last.note(method, url, fields, flags);
+    return 0;
   }
 
   putrequest(method, url, flags) {
     const { text } = this.#instance;
     const error = this.#write(method, url, []);
     if (error !== 0) return error;
-    return this.#exports.porthole_flat_putrequest(
-      this.#address,
-      text,
-      method.length,
-      text + method.length,
-      url.length,
-      flags,
-    );
+    return this.#exports.porthole_flat_putrequest(this.#address, text, method.length, text + method.length, url.length, flags);
   }
 
   /** @param {string} name @param {string[]} values */
@@ -418,6 +419,8 @@ export class Connection {
   takeStaged() {
     const bytes = Uint8Array.prototype.slice.call(this.staged); // a Buffer's own slice would be a view
     this.#exports.porthole_conn_taken(this.#address, bytes.length);
+    this.#last.forget(); // the host hasn't seen it
+    this.#repeated = false;
     return bytes;
   }
 
@@ -469,6 +472,13 @@ export class Connection {
     const { text } = this.#instance;
     if (this.#instance.write(name, text) === 0) return REQUEST_TOO_LARGE;
     return this.#exports.porthole_flat_start_tls(this.#address, text, name.length, flags);
+  }
+
+  /** @returns {boolean} is the head that `flush` sends next, byte for byte, that of the request before? Said once */
+  takeRepeated() {
+    const repeated = this.#repeated;
+    this.#repeated = false;
+    return repeated;
   }
 
   /** @returns {number} 0, WANT_WRITE or an error */

@@ -425,6 +425,7 @@ export class Channel {
     this.throwIfGone();
     this.#flushing = true;
     this.hold();
+    this.transport.repeats = this.core.takeRepeated();
     const result = this.core.flush();
     this.#flushing = false;
     if (!this.closed && this.#pumpLater) this.pump();
