@@ -141,7 +141,7 @@ class Berth {
     transport.onreadable = () => this.#look();
     transport.ondrain = () => this.drain();
     transport.offer = () => line.roomIn(READ_MOST);
-    transport.onpassed = (bytes) => this.#passed(bytes);
+    transport.onpassed = (memory, length) => this.#passed(memory, length);
     line.setText(INFO_PEER, endOf(transport.socket.remoteAddress, transport.socket.remotePort));
     line.setText(INFO_LOCAL, endOf(transport.socket.localAddress, transport.socket.localPort));
     line.set(RIGHTS, rights);
@@ -192,10 +192,9 @@ class Berth {
   }
 
   /** Bytes came. @returns {number} how many of them came straight into the ring: all, or none */
-  #passed(bytes) {
-    const { length } = bytes;
+  #passed(memory, length) {
     const line = this.#line;
-    if (bytes.buffer !== line.in.buffer) return 0;
+    if (memory.buffer !== line.in.buffer) return 0;
     this.#arrived(length);
     const count = line.count(IN_PUT, IN_TAKEN);
     if (count === line.size) this.#stall();

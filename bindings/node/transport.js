@@ -85,6 +85,8 @@ function keepForNextReader(socket) {
 
 /** A plain Uint8Array, whose views cost less than those of a Buffer. @type {Uint8Array} */
 let block;
+/** What lies under it: to be had from a view for more than a new view of it costs. @type {ArrayBuffer} */
+let memory;
 /** Its views, by place. @type {Uint8Array[]} */
 const leads = [];
 let place = 0;
@@ -102,7 +104,7 @@ export class Transport {
    * Told what came, there or in the block; answers how many of the bytes were taken, from the first on. The others go the
    * way of all bytes, through the guest.
    *
-   * @type {(bytes: Uint8Array) => number}
+   * @type {(memory: Uint8Array, length: number) => number} where they are, and how many of them there are
    */
   onpassed = () => 0;
   /** What was offered is lent: called once when nobody writes there any more, as a read has come or the socket is closed. @type {(() => void) | null} */
@@ -145,7 +147,9 @@ export class Transport {
   lent = false;
 
   #handed = null; // what the kernel may be writing into
-  #landed = null; // bytes that have just come, and are nobody's copy yet
+  #landed = null; // where bytes are that have just come, and are nobody's copy yet …
+  #at = 0; // … from here …
+  #end = 0; // … to here
   #queue = []; // bytes that nobody took at once
   #ended = false;
   #paused = false;
@@ -315,6 +319,7 @@ export class Transport {
   /** Lets go of the socket: it is somebody else's now, who reads it as any stream. */
   release() {
     this.rest(false);
+    this.#keepLanded();
     const socket = this.#leave();
     const queue = this.#queue.splice(0);
     if (this.#own) {
@@ -418,26 +423,31 @@ export class Transport {
    * @param {number} capacity
    */
   receive(guest, address, capacity) {
-    const bytes = this.#landed ?? this.#queue[0];
+    if (this.#landed !== null) return this.#receiveLanded(guest, address, capacity);
+    const bytes = this.#queue[0];
     if (bytes !== undefined) {
       if (bytes.length === 0) return this.#lost();
       const count = Math.min(bytes.length, capacity);
-      const all = count === bytes.length;
-      copyBytes(all ? bytes : bytes.subarray(0, count), guest, address);
-      if (this.#landed !== null) {
-        this.#landed = null;
-        if (!all) this.#queue.push(Buffer.from(bytes.subarray(count)));
-      } else if (all) {
-        this.#queue.shift();
-      } else {
-        this.#queue[0] = bytes.subarray(count);
-      }
+      copyBytes(bytes.subarray(0, count), guest, address);
+      if (count === bytes.length) this.#queue.shift();
+      else this.#queue[0] = bytes.subarray(count);
       return count;
     }
     if (this.failure !== undefined) return this.failure;
     if (this.#ended) return 0;
     if (this.#paused) this.resume();
     return WANT_READ;
+  }
+
+  #receiveLanded(guest, address, capacity) {
+    const landed = this.#landed;
+    const at = this.#at;
+    const count = Math.min(this.#end - at, capacity);
+    const isLead = landed === leads[place];
+    copyBytes(isLead ? new Uint8Array(memory, landed.byteOffset + at, count) : landed.subarray(at, at + count), guest, address);
+    this.#at += count;
+    if (this.#at === this.#end) this.#landed = null;
+    return count;
   }
 
   /** What a Duplex emitted was transferred while it waited. The guest is in a call: who waits is told of it after that. */
@@ -488,6 +498,7 @@ export class Transport {
   #partOfBlock() {
     if (block === undefined) {
       block = new Uint8Array(BLOCK + PLACES * STEP);
+      memory = block.buffer;
       for (let at = 0; at < PLACES * STEP; at += STEP) leads.push(block.subarray(at, at + LEAD));
     }
     if (this.filled) place = (place + 1) % PLACES;
@@ -516,21 +527,26 @@ export class Transport {
 
   #take(length) {
     const handed = this.#handed;
-    const bytes = length === handed.length ? handed : new Uint8Array(handed.buffer, handed.byteOffset, length); // costs less than subarray
-    if (this.#released) return this.socket.push(Buffer.from(bytes));
+    if (this.#released) return this.socket.push(Buffer.from(handed.subarray(0, length)));
     if (this.#queue.length > 0) {
-      this.#queue.push(Buffer.from(bytes));
+      this.#queue.push(Buffer.from(handed.subarray(0, length)));
       this.onreadable();
       return !this.#paused;
     }
-    const taken = this.onpassed(bytes);
-    if (taken < length) {
-      this.#landed = taken === 0 ? bytes : bytes.subarray(taken);
+    this.#at = this.onpassed(handed, length);
+    if (this.#at < length) {
+      this.#landed = handed;
+      this.#end = length;
       this.onreadable();
-      if (this.#landed !== null) this.#queue.push(Buffer.from(this.#landed));
-      this.#landed = null;
+      this.#keepLanded();
     }
     return !this.#paused;
+  }
+
+  /** What has just come, and nobody has taken, is queued: it lies where the next bytes go. */
+  #keepLanded() {
+    if (this.#landed !== null) this.#queue.push(Buffer.from(this.#landed.subarray(this.#at, this.#end)));
+    this.#landed = null;
   }
 
   /** What a Duplex emitted, as bytes; null for what are none, which ends the transport. */

@@ -124,7 +124,7 @@ export class Channel {
     };
     transport.offer = () => this.#landing.offer();
     transport.onlanded = (length) => this.#landing.landed(length);
-    transport.onpassed = (bytes) => this.#landing.passed(bytes);
+    transport.onpassed = (memory, length) => this.#landing.passed(memory, length);
     if (transport.error !== undefined) this.error = transport.error;
     this.#received();
     this.pump();

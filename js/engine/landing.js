@@ -96,17 +96,18 @@ export class Landing {
     return true;
   }
 
-  /** Bytes came elsewhere. @returns {number} how many of them the reader has taken */
-  passed(bytes) {
+  /** So many bytes came elsewhere. @returns {number} how many of them the reader has taken */
+  passed(memory, length) {
     const channel = this.#channel;
     const { core, reader } = channel;
     if (reader === null || channel.busy) return 0;
     const certain = this.#certain;
     if (certain <= 0) return 0;
-    const count = reader.passed(bytes.length > certain ? bytes.subarray(0, certain) : bytes);
+    const most = Math.min(length, certain);
+    const count = reader.passed(most === memory.length ? memory : memory.subarray(0, most));
     if (count === 0) return 0;
     core.passed(count);
-    if (count === bytes.length) channel.bypassed();
+    if (count === length) channel.bypassed();
     return count;
   }
 }

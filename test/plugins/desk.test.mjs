@@ -60,7 +60,8 @@ test('a caller that makes room while a record of TLS finds none is read for agai
   const line = Line.make(RING);
   port2.postMessage({ open: 1, shared: line.shared, host: 'a.example', port: 80, flags: 0 });
   while (line.get(PHASE) !== OPEN) await turn();
-  transport.onpassed(transport.offer());
+  const memory = transport.offer();
+  transport.onpassed(memory, memory.length);
   assert.deepEqual([line.count(IN_PUT, IN_TAKEN), line.get(STALLED), transport.paused], [RING, 1, true]);
 
   // As the caller does: it takes what is there, and wakes the other side, which has found no room just now.
