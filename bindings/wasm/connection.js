@@ -52,23 +52,16 @@ import { instanceFor, TABLE_SIZE } from './instance.js';
 import { Last } from './last.js';
 import { isWide, readLatin1 } from './text.js';
 
-/** Bodies up to so many bytes are copied faster by a loop than by a call. */
-const SHORT = 256;
+/** Bodies up to so many bytes are copied faster by a loop than by a call and the view that it wants. */
+const SHORT = 64;
 /** Of a connection that has no receive buffer. */
 const NO_BUFFER = new Uint8Array();
 /** … and of one that was freed. */
 const NO_VIEW = new Uint32Array(VIEW_WORDS);
 
-/** Copies bytes, four by four. */
+/** Copies a few bytes. */
 function copyShort(from, at, count, target, offset) {
-  let i = 0;
-  for (; i + 4 <= count; i += 4) {
-    target[offset + i] = from[at + i];
-    target[offset + i + 1] = from[at + i + 1];
-    target[offset + i + 2] = from[at + i + 2];
-    target[offset + i + 3] = from[at + i + 3];
-  }
-  for (; i < count; i++) target[offset + i] = from[at + i];
+  for (let i = 0; i < count; i++) target[offset + i] = from[at + i];
 }
 
 export class Connection {
@@ -78,6 +71,7 @@ export class Connection {
   #view; // porthole_view
   #rx = NO_BUFFER; // the receive buffer …
   #rxAddress = 0; // … and its address
+  #memory; // of the instance
   #freed = false;
   #bodyLimit; // the view has its lower half only
   #last = new Last();
@@ -93,7 +87,8 @@ export class Connection {
     this.#address = address;
     instance.exports.porthole_conn_init(address, tx, instance.txSize, 0, instance.rxSize);
     instance.exports.porthole_conn_set_timeout(address, 0); // the core neither waits nor listens: the transport tells
-    this.#view = new Uint32Array(instance.words.buffer, address, VIEW_WORDS);
+    this.#memory = instance.words.buffer;
+    this.#view = new Uint32Array(this.#memory, address, VIEW_WORDS);
     this.#bodyLimit = limits?.body;
     for (const name in limits) {
       if (limits[name] === DEFAULT_LIMITS[name]) continue;
@@ -116,6 +111,7 @@ export class Connection {
     this.#last.forget();
     this.#view = NO_VIEW;
     this.#rx = NO_BUFFER;
+    this.#memory = null;
     instance.giveBack(this.#address);
   }
 
@@ -561,13 +557,18 @@ export class Connection {
     }
     const at = this.#view[VIEW_BODY];
     if (length <= SHORT) copyShort(this.#rx, at, length, target, 0);
-    else target.set(this.#rx.subarray(at, at + length));
+    else target.set(this.#part(at, length));
+  }
+
+  /** A view of the receive buffer, for less than `subarray` takes. */
+  #part(at, length) {
+    return new Uint8Array(this.#memory, this.#rxAddress + at, length);
   }
 
   /** @returns {boolean} was the memory of the target there? Its length alone does not tell: see `Inflow.into` */
   #copy(at, count, target, offset) {
     try {
-      target.set(this.#rx.subarray(at, at + count), offset);
+      target.set(this.#part(at, count), offset);
       return true;
     } catch {
       return false;
