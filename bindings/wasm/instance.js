@@ -17,6 +17,8 @@ const SLOTS_SIZE = 64 * 1024 * 1024; // of all slots of an instance
 const KEPT_SLOTS = 16;
 const TX_SIZE = 256 * 1024;
 const RX_SIZE = 512 * 1024;
+/** Bytes between two receive buffers: their beginnings, which all answers go through, are not to be rivals for the same lines of a cache. */
+const COLOUR = 13 * 64;
 /** Of the scratch area: tables of 16 bytes an entry. */
 export const TABLE_SIZE = 64 * 1024;
 /** How many fields the table has room for. */
@@ -68,7 +70,7 @@ export class Instance {
     this.slots = Math.max(1, Math.min(SLOTS_MAX, Math.floor(SLOTS_SIZE / (slotSize + rxSize))));
     const buffers = first + this.slots * slotSize;
     const { memory } = exports;
-    memory.grow(Math.ceil((buffers + this.slots * rxSize - memory.buffer.byteLength) / PAGE));
+    memory.grow(Math.ceil((buffers + this.slots * (rxSize + COLOUR) - memory.buffer.byteLength) / PAGE));
     this.bytes = bytesOf(memory.buffer);
     this.words = new Uint32Array(memory.buffer);
     this.host.bytes = this.bytes;
@@ -77,7 +79,7 @@ export class Instance {
     this.buffers = [];
     for (let slot = this.slots - 1; slot >= 0; slot--) {
       this.free.push(first + slot * slotSize);
-      this.buffers.push(buffers + slot * rxSize);
+      this.buffers.push(buffers + slot * (rxSize + COLOUR));
     }
     this.peak = 0; // of slots in use at once
   }
