@@ -12,6 +12,7 @@
 
 import { BLOCK, LEAD } from '../../bindings/node/transport.js';
 import { PHASE_CHUNKED, PHASE_CLOSE } from '../../bindings/generated/abi.js';
+import * as turnover from './turnover.js';
 
 /** So many body bytes have to be due for a read that bypasses the guest … */
 const DIRECT_MIN = 64 * 1024;
@@ -23,8 +24,13 @@ const DIRECT_REST = 16 * 1024;
 /** A caller's memory with room for so many is filled to its end by one read, so that the next one fills the next. */
 const FILL_MIN = 16 * 1024;
 
-/** An answer of so many bytes is likely to go on: as long as there is more at once it is read by whole blocks, or lent memory. */
-const LONG = 512 * 1024;
+/**
+ * An answer of so many bytes is likely to go on: as long as there is more at once it is read by whole blocks, or lent memory. Where
+ * few connections are open, so that it matters little what memory each has touched …
+ */
+const LONG = 64 * 1024;
+/** … or many. */
+const LONG_OF_MANY = 512 * 1024;
 
 export class Landing {
   #channel;
@@ -45,7 +51,7 @@ export class Landing {
   offer() {
     const channel = this.#channel;
     const { transport, reader, core } = channel;
-    const long = transport.filled && channel.bytesReceived > LONG;
+    const long = transport.filled && channel.bytesReceived > (turnover.few() ? LONG : LONG_OF_MANY);
     transport.most = long ? BLOCK : LEAD;
     const due = core.open ? this.#certain : 0;
     if (due < DIRECT_MIN) {

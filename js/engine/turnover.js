@@ -7,6 +7,8 @@
 import { restTimer } from '../../bindings/node/timers.js';
 
 const last = { channel: null, transport: null };
+/** What so many channels take doesn't matter. */
+const FEW = 8;
 let open = 0;
 
 /** A channel was made. */
@@ -18,6 +20,11 @@ export function opened() {
 export function closed() {
   open--;
   if (open === 0) restTimer();
+}
+
+/** Are few open? */
+export function few() {
+  return open <= FEW;
 }
 
 /**
