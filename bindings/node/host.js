@@ -47,7 +47,7 @@ export class Host {
   constructor() {
     /** The guest's memory; set once it is known. @type {Buffer} */
     this.bytes = Buffer.alloc(0);
-    /** How TLS is spoken on connections that the guest opens. @type {import('./transport.js').Secured} */
+    /** How TLS is spoken on connections that the guest opens. @type {import('./secure.js').Secured} */
     this.secured = { settings: {}, onsession: () => {} };
     this.imports = {
       porthole_host_open: (host, length, port, flags, timeout) => this.#open(host, length, port, flags, timeout),

@@ -15,10 +15,10 @@
 
 import { Buffer } from 'node:buffer';
 import net from 'node:net';
-import { tls } from './builtins.js';
 import { copyBytes } from './copy.js';
 import { handshakeCode, hostCode } from './codes.js';
 import { delayWriteErrors } from './late.js';
+import { connectTls } from './secure.js';
 import { HOST_OTHER, WANT_READ } from '../generated/errors.js';
 
 /** Bytes of the block: few reads for a large body, and small enough to be in a cache still when they are taken. */
@@ -33,23 +33,6 @@ export const LEAD = 32 * 1024;
 const PLACES = 16;
 /** Bytes from one to the next: together less than a page. */
 const STEP = 208;
-const ALPN = ['http/1.1'];
-
-/** Addresses are not told to a server (RFC 6066 section 3), nor what looks them up: a name does not end in a number. */
-function isAddress(name) {
-  return net.isIP(name) !== 0 || /(?:^|\.)(?:\d+|0x[\da-f]*)$/i.test(name);
-}
-
-/** What a `checkServerIdentity` has said: undefined when it is content, else an error. @throws for what is no verdict */
-function verdictOf(verdict) {
-  if (!verdict) return undefined;
-  if (typeof verdict.message === 'string') return verdict;
-  if (typeof verdict.then === 'function') {
-    verdict.then(undefined, () => {}); // its failure is told by the error below
-    throw new TypeError('checkServerIdentity must return an Error or undefined at once, and not a promise');
-  }
-  throw new TypeError(`checkServerIdentity must return an Error or undefined, not a ${typeof verdict}`);
-}
 
 /**
  * A stream that was read by listeners goes on flowing without them, and loses what it gives, and one that was paused stays
@@ -60,23 +43,6 @@ function keepForNextReader(socket) {
   socket.on('readable', never);
   socket.off('readable', never);
 }
-
-/**
- * @typedef {object} Secured
- * @property {import('node:tls').ConnectionOptions} settings
- * @property {(session: Buffer) => void} onsession told of each session that can be resumed
- */
-
-/**
- * What was agreed on in a TLS handshake.
- *
- * @typedef {object} Security
- * @property {string} protocol such as `TLSv1.3`
- * @property {string} cipher OpenSSL's name
- * @property {string | null} alpn
- * @property {import('node:crypto').X509Certificate | undefined} certificate
- * @property {boolean} reused was a session resumed?
- */
 
 /**
  * @callback Offer
@@ -119,7 +85,7 @@ export class Transport {
   most = LEAD;
   /** Called when the socket is closed. @type {() => void} */
   onclosed = () => {};
-  /** How TLS is spoken when it is started. @type {Secured} */
+  /** How TLS is spoken when it is started. @type {import('./secure.js').Secured} */
   secured = { settings: {}, onsession: () => {} };
 
   /** @type {import('node:stream').Duplex} */
@@ -132,7 +98,7 @@ export class Transport {
   bytesSent = 0;
   /** Is what is written looked after until the system has it? Then `holding` tells of it, and `ondrain` when it is over. */
   counting = false;
-  /** Of TLS, once it is there. @type {Security | null} */
+  /** Of TLS, once it is there. @type {import('./secure.js').Security | null} */
   security = null;
   /** Set while the owner is not the last one, and it is not for that one to say that it rests. */
   passing = false;
@@ -174,7 +140,7 @@ export class Transport {
    * Begins a connection.
    *
    * @param {object} options those of net.connect; how long it may take is the caller's to watch
-   * @param {{name: string} & Secured} [secured] begin TLS with this peer as soon as the socket is connected: `startTls`
+   * @param {{name: string} & import('./secure.js').Secured} [secured] begin TLS with this peer as soon as the socket is connected: `startTls`
    *   has to follow, to wait for it
    * @returns {Transport} at once; `connected()` tells when it is there
    */
@@ -244,66 +210,12 @@ export class Transport {
     return WANT_READ;
   }
 
-  /**
-   * TLS with a peer. Whether it is verified is said here, as the environment would say it otherwise; and the name that is
-   * verified is the one that was asked for, also where the socket is connected to an address or a path.
-   */
   #connectTls(options, name, http1) {
-    const { onsession } = this.secured;
-    const settings = { __proto__: null, ...this.secured.settings }; // nothing that somebody gave all objects
-    const { servername, ALPNProtocols, checkServerIdentity, pskCallback } = settings;
-    const wanted = servername || name;
-    let socket;
-    // Nobody would catch there what a hook throws: it is what the connection fails with.
-    const guarded = (hook, answerOf) => {
-      try {
-        return hook();
-      } catch (thrown) {
-        const isError = typeof thrown === 'object' && thrown !== null;
-        const error = isError ? thrown : new Error('a hook of TLS has thrown what is no error', { cause: thrown });
-        if (socket === undefined) process.nextTick(() => socket?.destroy(error));
-        else socket.destroy(error);
-        return answerOf(error);
-      }
-    };
-    const check = checkServerIdentity ?? tls().checkServerIdentity;
-    const hooks = {
-      checkServerIdentity: (_name, certificate) => guarded(() => verdictOf(check(wanted, certificate)), (error) => error),
-    };
-    if (pskCallback) hooks.pskCallback = (hint) => guarded(() => pskCallback(hint), () => null);
-    socket = tls().connect({
-      ...settings,
-      ...hooks,
-      servername: isAddress(wanted) ? '' : wanted,
-      ALPNProtocols: ALPNProtocols ?? (http1 ? ALPN : undefined),
-      rejectUnauthorized: settings.rejectUnauthorized !== false,
-      host: name,
-      ...options,
+    return connectTls(options, this.secured, name, http1, (security) => {
+      this.security = security;
+      this.#handshake = 0;
+      this.onreadable();
     });
-    delayWriteErrors(socket);
-    socket.once('secureConnect', () => {
-      if (!socket.destroyed) this.#secured(socket, http1);
-    });
-    socket.on('session', onsession);
-    return socket;
-  }
-
-  #secured(socket, http1) {
-    const alpn = socket.alpnProtocol || null;
-    if (http1 && alpn !== null && alpn !== 'http/1.1') {
-      const error = new Error(`the server speaks ${alpn}, which it picked by ALPN, and not http/1.1`);
-      socket.destroy(Object.assign(error, { code: 'ERR_HTTP_UNKNOWN_PROTOCOL', version: alpn }));
-      return;
-    }
-    this.security = {
-      protocol: socket.getProtocol(),
-      cipher: socket.getCipher().name,
-      alpn,
-      certificate: socket.getPeerX509Certificate(),
-      reused: socket.isSessionReused(),
-    };
-    this.#handshake = 0;
-    this.onreadable();
   }
 
   /** Tells nobody any more what can be received and sent. */

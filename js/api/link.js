@@ -32,7 +32,7 @@ const abandoned = new FinalizationRegistry((channels) => {
 export class Link {
   /** The channel that requests are staged on next. @type {Channel | null} */
   channel = null;
-  /** What TLS agreed on. @type {import('../../bindings/node/transport.js').Security | null} */
+  /** What TLS agreed on. @type {import('../../bindings/node/secure.js').Security | null} */
   security = null;
   /** What the proxy is asked for. @type {{host: string, port: number, headers: string[]} | null} */
   tunnel = null;

@@ -15,10 +15,10 @@ import { askForTunnel } from './tunnel.js';
  * @property {import('./dial.js').Dial} dial where to connect to: the peer, or its proxy
  * @property {(name: string) => number | null} seconds how long each phase may take
  * @property {AbortSignal[]} signals
- * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} proxy how TLS to the proxy is
+ * @property {import('../../bindings/node/secure.js').Secured & {name: string} | undefined} proxy how TLS to the proxy is
  *   spoken
  * @property {{host: string, port: number, headers: string[]} | null} tunnel what the proxy is asked for
- * @property {import('../../bindings/node/transport.js').Secured & {name: string} | undefined} peer how TLS to the peer is
+ * @property {import('../../bindings/node/secure.js').Secured & {name: string} | undefined} peer how TLS to the peer is
  *   spoken
  * @property {Record<string, number>} limits
  * @property {number} debuglevel
