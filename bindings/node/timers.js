@@ -2,11 +2,16 @@
 //
 // Time, as it was when this was imported: fake timers that a test puts in their place later don't stop the network.
 
+import timers from 'node:timers';
+
 const { performance, setTimeout, clearTimeout, setImmediate } = globalThis;
 const read = performance.now.bind(performance);
 
 /** The longest time that a timer of JavaScript can wait, in milliseconds. */
 const TIMER_MAX = 0x7fffffff;
+
+/** Are they Node's own, and no fake ones of a test that was there before, which may never come? */
+export const timersAreReal = setTimeout === timers.setTimeout;
 
 /** @returns {number} milliseconds, of a clock that never goes back */
 export function now() {

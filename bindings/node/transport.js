@@ -18,6 +18,7 @@ import net from 'node:net';
 import { copyBytes } from './copy.js';
 import { handshakeCode, hostCode } from './codes.js';
 import { delayWriteErrors } from './late.js';
+import { letGoLater } from './resting.js';
 import { connectTls } from './secure.js';
 import { HOST_OTHER, WANT_READ } from '../generated/errors.js';
 
@@ -33,6 +34,8 @@ export const LEAD = 32 * 1024;
 const PLACES = 16;
 /** Bytes from one to the next: together less than a page. */
 const STEP = 208;
+/** A socket that came to rest so often is likely to be used again at once. */
+const OFTEN = 16;
 
 /**
  * A stream that was read by listeners goes on flowing without them, and loses what it gives, and one that was paused stays
@@ -127,7 +130,11 @@ export class Transport {
   #patient = false; // do errors of writes wait for what is there?
   #connecting = null; // ends what waits for the connection
   #released = false;
-  #resting = false; // may the process end, for all that the socket does?
+  #resting = false; // may the process end, for all that the socket does …
+  #unkept = false; // … and has it been let go for that?
+  #rests = 0; // how often it came to rest, up to OFTEN
+  /** Is it going to be looked at whether it rests? */
+  listed = false;
 
   /** @param {import('node:stream').Duplex} socket @param {boolean} own was it made by `connect`? */
   constructor(socket, own) {
@@ -292,8 +299,28 @@ export class Transport {
   rest(resting) {
     if (resting === this.#resting || !this.#made) return;
     this.#resting = resting;
-    if (resting) this.socket.unref();
-    else this.socket.ref();
+    if (!resting) {
+      if (this.#unkept) this.socket.ref();
+      this.#unkept = false;
+    } else if (this.lent || this.#rests < OFTEN) {
+      this.#rests++;
+      this.letGo();
+    } else {
+      letGoLater(this);
+    }
+  }
+
+  /** Somebody is given the socket, who may say himself whether it keeps the process. */
+  lend() {
+    this.lent = true;
+    this.letGo();
+  }
+
+  /** It came to rest, now or a moment ago. */
+  letGo() {
+    if (!this.#resting || this.#unkept || this.socket.destroyed) return;
+    this.#unkept = true;
+    this.socket.unref();
   }
 
   /** Would a receive find something? */

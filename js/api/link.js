@@ -73,7 +73,7 @@ export class Link {
   /** The same, for a caller. */
   lend() {
     const socket = this.liveSocket;
-    if (socket !== null) this.channel.transport.lent = true;
+    if (socket !== null) this.channel.transport.lend();
     return socket;
   }
 
@@ -151,7 +151,7 @@ export class Link {
     if (!diagnostics.closed.hasSubscribers) return; // or nobody but the socket could hold the connection
     const connection = this.#owner;
     const { socket } = transport;
-    transport.lent = true;
+    transport.lend();
     transport.onclosed = () => diagnostics.closed.publish({ connection, socket, error: transport.error });
   }
 
@@ -200,7 +200,7 @@ export class Link {
     this.security = security;
     this.#attach(transport);
     if (diagnostics.opened.hasSubscribers) {
-      transport.lent = true;
+      transport.lend();
       diagnostics.opened.publish({ connection: this.#owner, socket: transport.socket, tls: security });
     }
   }
