@@ -354,23 +354,17 @@ export class Requests {
 
   /** Sends what is staged, and the body: at once where that can be. What send() is given goes out behind it. @returns {Promise<void>} */
   dispatch(exchange, body) {
+    const { channel } = exchange;
     const time = now();
-    if (body.kind === BODY_NONE && this.#ready(exchange, time)) return this.#flush(exchange, body, time);
+    if (body.kind === BODY_NONE && this.#isPlain(exchange) && channel.rested(time) < PROBE_AFTER) return this.#flush(exchange, body, time);
     return this.queued(this.send(exchange, body));
   }
 
-  /** Can what is staged go out at once, but for a turn of the event loop where the transport isn't settled? */
-  #ready(exchange, time) {
+  /** Can what is staged go out on the channel as it is, with nobody who waits for it, or has it printed? */
+  #isPlain(exchange) {
     const { channel } = exchange;
     const { transport } = channel;
-    return (
-      transport !== null &&
-      channel.usable &&
-      this.#owner.debuglevel <= 0 &&
-      exchange.signals.length === 0 &&
-      !transport.full &&
-      channel.rested(time) < PROBE_AFTER
-    );
+    return transport !== null && channel.usable && this.#owner.debuglevel <= 0 && exchange.signals.length === 0 && !transport.full;
   }
 
   /** Sends what is staged: all there is of a request without a body. @returns {Promise<void>} */
@@ -435,8 +429,7 @@ export class Requests {
         await this.#drained(channel, exchange);
         channel = await this.connected(exchange); // something can have come meanwhile
       }
-      const time = now();
-      if (body.kind === BODY_NONE && this.#ready(exchange, time)) return this.#flushNow(exchange, body, time);
+      if (body.kind === BODY_NONE && this.#isPlain(exchange)) return this.#flushNow(exchange, body, now());
       this.departs(channel, exchange);
       const { expect, trailers } = exchange;
       const onsent = () => this.departed(channel, exchange);
