@@ -139,7 +139,7 @@ export class Filling {
   }
 
   taken() {
-    return Buffer.from(this.bytes);
+    return this.isThere ? Buffer.from(this.bytes) : nothing(); // it went away with what was in it
   }
 }
 
