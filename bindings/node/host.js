@@ -117,7 +117,7 @@ export class Host {
     return transport.startTls(text, (flags & TLS_ALPN_HTTP1) !== 0);
   }
 
-  /** A head is taken as any other bytes: all of them, as long as the socket is not full. */
+  /** @returns {number} how much of it the socket has taken: all, as long as it is not full; or an error */
   #send(handle, data, length) {
     const transport = this.#transports.get(handle);
     if (transport === undefined) return HOST_BAD_HANDLE;
@@ -135,7 +135,7 @@ export class Host {
       transport.head = length <= KEPT_MAX ? text : '';
       return write(transport, text);
     }
-    return length;
+    return write(transport, transport.head);
   }
 
   #recv(handle, buffer, capacity) {

@@ -22,9 +22,12 @@ export function bytesOf(memory) {
   return typeof Buffer === 'function' ? Buffer.from(memory) : new Uint8Array(memory);
 }
 
+/** Looked up once: V8 looks long for it, as a Buffer has so much. */
+const slice = bytesOf(new ArrayBuffer(0)).latin1Slice;
+
 /** @param {Uint8Array} bytes @param {number} from @param {number} to @returns {string} */
 export function readLatin1(bytes, from, to) {
-  if (bytes.latin1Slice !== undefined) return bytes.latin1Slice(from, to);
+  if (slice !== undefined) return slice.call(bytes, from, to);
   let text = '';
   for (let at = from; at < to; at += BLOCK) text += String.fromCharCode(...bytes.subarray(at, Math.min(at + BLOCK, to)));
   return text;

@@ -437,7 +437,7 @@ export class HTTPConnection extends Settings {
       });
       const whose = held === null ? requests.addressee : held.exchange;
       const check = requests.stillFor(whose);
-      if (before !== null) await before;
+      if (before !== null) await before.catch(() => {}); // its error was told
       check();
       if (whose !== null && requests.uploading) await requests.uploaded(whose.seconds('send'));
       await body.prepare?.();
@@ -581,7 +581,9 @@ export class HTTPConnection extends Settings {
 }
 
 /** What the core has to know of a request's options. */
-function flagsOf({ expect, trailers }, body, { encode_chunked }) {
+function flagsOf({ expect, trailers }, body, options) {
+  if (options === NO_OPTIONS) return 0;
+  const { encode_chunked } = options;
   const empty = body.kind === BODY_NONE || (body.kind !== BODY_UNKNOWN && body.size === 0);
   return (
     (encode_chunked ? ENCODE_CHUNKED : 0) |

@@ -31,6 +31,14 @@ const FIRST_LOOK = 1 / 8;
  * @property {boolean} running is its step being run?
  */
 
+/** What settles the promise that is being made … */
+const taken = { resolve: null, reject: null };
+/** … of which its constructor tells this: one function for all promises. */
+const take = (resolve, reject) => {
+  taken.resolve = resolve;
+  taken.reject = reject;
+};
+
 /** All who wait on one channel. */
 export class Waiting {
   // As one that is watched by timers.js.
@@ -83,9 +91,16 @@ export class Waiting {
    * @returns {Promise<T>}
    */
   until(phase, seconds, signals, step) {
-    return new Promise((resolve, reject) => {
+    const promise = new Promise(take);
+    const { resolve, reject } = taken;
+    taken.resolve = null;
+    taken.reject = null;
+    try {
       this.add({ phase, seconds, signals, step, resolve, reject, started: 0, mark: null, marked: 0, done: false, running: false, offs: null });
-    });
+    } catch (error) {
+      reject(error); // of a signal that throws
+    }
+    return promise;
   }
 
   /** @param {Waiter} waiter */
