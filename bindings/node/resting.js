@@ -16,8 +16,8 @@ let listed = [];
 
 /** Lets the process end in a moment, if this one rests still. @param {Resting} one */
 export function letGoLater(one) {
-  if (!timersAreReal) one.letGo();
-  if (one.listed || !timersAreReal) return;
+  if (!timersAreReal) return one.letGo();
+  if (one.listed) return;
   one.listed = true;
   listed.push(one);
   if (listed.length === 1) after(MOMENT, look); // until then the sockets keep the process
