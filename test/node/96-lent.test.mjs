@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection } from '../../js/index.js';
+import { gather } from '../support/gather.mjs';
 import { runCode } from '../support/process.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
 
@@ -91,11 +92,11 @@ describe('a body in chunks that come fast is read to the byte', () => {
       'read()': async (response) => response.read(),
       'readinto of 64 KiB': (response) => readAll(response, 65536),
       'readinto of 100,000 bytes and pauses': (response) => readAll(response, 100_000, () => sleep(1)),
-      'read1()': (response) => parts(() => response.read1()),
-      'read(200000)': (response) => parts(() => response.read(200_000)),
+      'read1()': (response) => gather(() => response.read1()),
+      'read(200000)': (response) => gather(() => response.read(200_000)),
       'all ways in turn': (response) => {
         let turn = 0;
-        return parts(() => [() => response.read(70_000), () => response.read1(), () => response.readline(), () => response.read(7)][turn++ % 4]());
+        return gather(() => [() => response.read(70_000), () => response.read1(), () => response.readline(), () => response.read(7)][turn++ % 4]());
       },
     };
     for (const [how, read] of Object.entries(ways)) {
@@ -117,18 +118,9 @@ describe('a body in chunks that come fast is read to the byte', () => {
   }
 });
 
-async function parts(next) {
-  const all = [];
-  for (;;) {
-    const part = await next();
-    if (part.length === 0) return Buffer.concat(all);
-    all.push(part);
-  }
-}
-
 async function readAll(response, size, pause = () => {}) {
   const view = Buffer.alloc(size);
-  return parts(async () => {
+  return gather(async () => {
     await pause();
     return Buffer.from(view.subarray(0, await response.readinto(view)));
   });

@@ -11,6 +11,7 @@ import net from 'node:net';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HTTPConnection, HTTPSConnection } from '../../js/index.js';
+import { Random } from '../random/random.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
 import { reply, withServer, withTlsServer } from '../support/raw-server.mjs';
 import { trusting } from '../support/tls-client.mjs';
@@ -51,15 +52,6 @@ async function withCollector(port, use) {
     server.close();
     await once(server, 'close');
   }
-}
-
-/** Numbers that are as good as random, and the same each time. */
-function numbers(seed) {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
 }
 
 class Sending extends HTTPConnection {
@@ -103,13 +95,13 @@ describe('heads', () => {
           await alone(port, request, null);
           expected.push(server.requests.at(-1));
         }
-        const pick = numbers(1);
+        const random = new Random(1);
         const conn = new Kind('127.0.0.1', port, { timeout: 30 });
         let which = 0;
         let seen = 0;
         const place = server.requests.length;
         for (let i = 0; i < 400; i++) {
-          if (pick(3) === 0) which = pick(REQUESTS.length); // else the same again
+          if (random.once(3)) which = random.int(0, REQUESTS.length - 1); // else the same again
           await ask(conn, ...REQUESTS[which]);
           assert.equal(server.requests[place].slice(seen), expected[which], `request ${i}: ${REQUESTS[which].slice(0, 2)}`);
           seen = server.requests[place].length;

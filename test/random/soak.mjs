@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { HTTPConnection } from '../../js/index.js';
+import { gather } from '../support/gather.mjs';
 import { Random } from './random.mjs';
 import { labelsOf } from './soak-server.mjs';
 import { removeFiles, Source } from './sources.mjs';
@@ -57,16 +58,6 @@ const READS = {
     return Buffer.concat(pieces);
   },
 };
-
-/** Reads until there is nothing more. */
-async function gather(next) {
-  const pieces = [];
-  for (;;) {
-    const piece = await next();
-    if (piece.length === 0) return Buffer.concat(pieces);
-    pieces.push(piece);
-  }
-}
 
 /** A small size mostly, at times a large one. */
 function sizeOf(random) {
