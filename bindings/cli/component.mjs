@@ -5,8 +5,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alone } from '../alone.mjs';
 import { root, runQuietly } from '../setup.mjs';
-import { alone, componentOf, installTools, shrink, witSource } from '../wasi/tools.mjs';
+import { componentOf, installTools, shrink, witSource } from '../wasi/tools.mjs';
 
 const WASI = '0.2.12';
 const FLAGS = ['--enable-mutable-globals', '--enable-sign-ext'];

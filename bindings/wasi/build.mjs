@@ -6,10 +6,11 @@
 
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { alone } from '../alone.mjs';
 import { makeCommand } from '../cli/component.mjs';
 import { makeModule } from '../cli/module.mjs';
 import { root, runQuietly, say } from '../setup.mjs';
-import { alone, installCompilers } from './tools.mjs';
+import { installCompilers } from './tools.mjs';
 
 const dist = join(root, 'dist', 'wasi');
 

@@ -2,11 +2,11 @@
 //
 // What npm has for components: the tools of test/wasi/package.json, and the WIT of WASI, which is in the package of jco.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { alone } from '../alone.mjs';
 import { aptInstall, has, isInstalled, root, runQuietly, say } from '../setup.mjs';
 
 /** Where the tools are described and installed: outside of bindings/, which is source of the package. */
@@ -16,45 +16,6 @@ const witFolder = join(root, 'build', 'wit');
 
 /** What our packages refer to, and what that refers to. */
 const PACKAGES = ['io', 'clocks', 'sockets', 'random', 'filesystem', 'cli']; // 0.3 has no io
-
-/** Is the process with this number there? */
-function runs(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
-}
-
-/**
- * Does something that only one process at a time can do in this checkout.
- *
- * @template T
- * @param {string} name
- * @param {() => T | Promise<T>} work
- * @returns {Promise<T>}
- */
-export async function alone(name, work) {
-  const lock = join(root, 'build', `${name}.lock`);
-  mkdirSync(join(root, 'build'), { recursive: true });
-  for (;;) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-    }
-    const owner = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
-    if (owner > 0 && !runs(owner)) rmSync(lock, { force: true });
-    else await sleep(50);
-  }
-  try {
-    return await work();
-  } finally {
-    rmSync(lock);
-  }
-}
 
 /** What modules are made by: commands, and Debian's packages of them. */
 export const COMPILERS = { clang: 'clang', 'wasm-ld': 'lld', 'llvm-ar': 'llvm', cmake: 'cmake', ninja: 'ninja-build' };

@@ -8,10 +8,10 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alone } from '../../bindings/alone.mjs';
 import { makeBundles } from '../../bindings/bundle.mjs';
 import { makeCommand } from '../../bindings/cli/component.mjs';
 import { makeModule } from '../../bindings/cli/module.mjs';
-import { alone } from '../../bindings/wasi/tools.mjs';
 import { freePort } from '../support/process.mjs';
 import { allowed, lacking, transpileComponent, workshop } from '../wasi/guests.mjs';
 import { startServer } from './server.mjs';

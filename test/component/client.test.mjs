@@ -8,7 +8,7 @@ import { before, describe, test } from 'node:test';
 import { exportsOf, importsOf, SOCKETS } from '../wasi/imports.mjs';
 import { component, lacking, performUnder, RUNTIMES, serve, transpiled } from './setup.mjs';
 
-const skip = lacking();
+const skip = await lacking();
 const KIB = 1024;
 
 const bytes = (text) => ({ bytes: text });

@@ -15,7 +15,7 @@ import { exportsOf, importsOf } from '../wasi/imports.mjs';
 import { installPackage, transpileWithTls, withHttps } from '../wasi/tls.mjs';
 import { component, lacking, python, run, scratch, serve, tlsComponent, transpiled } from './setup.mjs';
 
-const skip = lacking();
+const skip = await lacking();
 const folder = join(root, 'build', 'component');
 const compose = join(root, 'bindings', 'component', 'compose.mjs');
 const readme = readFileSync(join(root, 'bindings', 'component', 'README.md'), 'utf8');

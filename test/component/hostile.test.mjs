@@ -9,7 +9,7 @@ import { before, describe, test } from 'node:test';
 import { root } from '../../bindings/setup.mjs';
 import { component, lacking, performUnder, RUNTIMES, serve, transpiled } from './setup.mjs';
 
-const skip = lacking();
+const skip = await lacking();
 const cases = JSON.parse(readFileSync(join(root, 'test', 'data', 'hostile.json'), 'utf8')).filter(({ kind }) => kind === 'response');
 const step = (on, call, ...args) => ({ on, call, arguments: args });
 const bytes = (text) => ({ bytes: text });

@@ -4,11 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { alone } from '../../bindings/alone.mjs';
 import { root } from '../../bindings/setup.mjs';
 import { transpile } from '../support/transpile.mjs';
 
@@ -24,13 +25,12 @@ export const python = join(root, '.cache', 'venv-component', 'bin', 'python');
 /**
  * Installs what isn't Debian's, and builds porthole-client.wasm: one process at a time, as each file of tests does so.
  *
- * @returns {string | false} what can't be had
+ * @returns {Promise<string | false>} what can't be had
  */
-export function lacking() {
-  mkdirSync(join(root, 'build'), { recursive: true });
-  const arguments_ = [join(root, 'build', 'component.lock'), process.execPath, join(here, 'install.mjs')];
-  const { error, status, stderr } = spawnSync('flock', arguments_, { encoding: 'utf8', timeout: 800_000 });
-  if (error?.code === 'ENOENT') return 'apt-get install util-linux';
+export const lacking = () => alone('component', install);
+
+function install() {
+  const { status, stderr } = spawnSync(process.execPath, [join(here, 'install.mjs')], { encoding: 'utf8', timeout: 800_000 });
   return status !== 0 && (stderr.trim() || 'the set-up took too long');
 }
 

@@ -15,7 +15,7 @@ import { exportsOf, importsOf, SOCKETS, TLS } from '../wasi/imports.mjs';
 import { embedderOf, transpileWithTls, withHttps } from '../wasi/tls.mjs';
 import { lacking, run, scratch, serve, tlsComponent } from './setup.mjs';
 
-const skip = noOpenssl || lacking();
+const skip = noOpenssl || (await lacking());
 const KIB = 1024;
 const UNTRUSTED = -406;
 /** What `npm run test:wasmtime` has built. */

@@ -16,6 +16,6 @@ const RULED = ['--rules', '{rules}', '--ca', '{ca}', '{guest}'];
  */
 export const HOSTS = {
   Node: { command: [process.execPath, join(root, 'demo', 'hosts', 'node', 'run.mjs'), ...RULED], missing: false, spare: 32768 },
-  wazero: { command: [...GO_HOST, ...RULED], missing: noGo(), spare: 8192 },
-  Python: { command: [...PYTHON_HOST, ...RULED], missing: noPython(), spare: 4096 },
+  wazero: { command: [...GO_HOST, ...RULED], missing: await noGo(), spare: 8192 },
+  Python: { command: [...PYTHON_HOST, ...RULED], missing: await noPython(), spare: 4096 },
 };

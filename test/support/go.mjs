@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../bindings/setup.mjs';
-import { alone } from './alone.mjs';
+import { alone } from '../../bindings/alone.mjs';
 
 const folder = join(root, 'demo', 'hosts', 'go');
 const program = join(root, 'build', 'hosts', 'go-host');
@@ -14,12 +14,12 @@ const program = join(root, 'build', 'hosts', 'go-host');
 /** The command that runs a guest, and that explains URLs. */
 export const GO_HOST = [program];
 
-/** Builds it: its modules come through GOPROXY. @returns {string | false} what is missing, else false */
-export function noGo() {
+/** Builds it: its modules come through GOPROXY. @returns {Promise<string | false>} what is missing, else false */
+export async function noGo() {
   const [, wanted] = /^go (\d+\.\d+)/m.exec(readFileSync(join(folder, 'go.mod'), 'utf8'));
   if (spawnSync('go', ['version']).status !== 0) return `Go ${wanted} or later is not installed`;
   mkdirSync(join(root, 'build', 'hosts'), { recursive: true });
   const build = () => spawnSync('go', ['build', '-o', program, '.'], { cwd: folder, encoding: 'utf8' });
-  const { status, stderr } = alone('go', build);
+  const { status, stderr } = await alone('go', build);
   return status !== 0 && `demo/hosts/go can't be built: ${stderr}`;
 }

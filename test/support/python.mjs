@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../bindings/setup.mjs';
-import { alone } from './alone.mjs';
+import { alone } from '../../bindings/alone.mjs';
 
 const folder = join(root, 'demo', 'hosts', 'python');
 const venv = join(root, '.cache', 'venv');

@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { alone, COMPILERS, installTools, tool } from '../../bindings/wasi/tools.mjs';
+import { alone } from '../../bindings/alone.mjs';
+import { COMPILERS, installTools, tool } from '../../bindings/wasi/tools.mjs';
 import { transpile } from '../support/transpile.mjs';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));

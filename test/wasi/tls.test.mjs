@@ -8,7 +8,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
-import { alone } from '../../bindings/wasi/tools.mjs';
+import { alone } from '../../bindings/alone.mjs';
 import { execute, lacking, root, withServer, workshop } from './guests.mjs';
 import { importsOf, SOCKETS, TLS } from './imports.mjs';
 import { embedderOf, installPackage, jcoOf, makeTlsComponent, settle, transpileWithTls, withHttps } from './tls.mjs';

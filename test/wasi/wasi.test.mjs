@@ -7,7 +7,8 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { alone, tool } from '../../bindings/wasi/tools.mjs';
+import { alone } from '../../bindings/alone.mjs';
+import { tool } from '../../bindings/wasi/tools.mjs';
 import { buildLibrary, COMPILE, execute, LINK, lacking, makeComponent, makeGuest, root, RUNTIMES, runtimesOf, withServer, workshop } from './guests.mjs';
 import { importsOf, SOCKETS } from './imports.mjs';
 
