@@ -12,7 +12,7 @@ import { alone } from '../../bindings/alone.mjs';
 import { makeBundles } from '../../bindings/bundle.mjs';
 import { makeCommand } from '../../bindings/cli/component.mjs';
 import { makeModule } from '../../bindings/cli/module.mjs';
-import { freePort } from '../support/process.mjs';
+import { closedPort } from '../support/closed-port.mjs';
 import { allowed, lacking, transpileComponent, workshop } from '../wasi/guests.mjs';
 import { startServer } from './server.mjs';
 
@@ -168,7 +168,7 @@ export async function runCommand(command, { args, stdin = '', behind, stdout: pa
   const folder = mkdtempSync(join(tmpdir(), 'porthole-cli-'));
   const other = await startServer();
   const server = await startServer({ other: other.port });
-  const ports = { port: server.port, other: other.port, closed: await freePort() };
+  const ports = { port: server.port, other: other.port, closed: await closedPort() };
   const fill = (text) => Object.entries(ports).reduce((made, [name, port]) => made.replaceAll(`{${name}}`, port), text);
   try {
     for (const [name, text] of Object.entries(files)) {

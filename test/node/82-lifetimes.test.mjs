@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HTTPConnection, HTTPResponse, NotConnected, ResponseNotReady, TimeoutError, TunnelError } from '../../js/index.js';
 import { unhandledOf } from '../support/bodies.mjs';
-import { freePort } from '../support/process.mjs';
+import { closedPort } from '../support/closed-port.mjs';
 import { MemoryPeer } from '../support/memory-peer.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
 import { withSilentPort } from '../support/silent-port.mjs';
@@ -255,7 +255,7 @@ describe('a kept connection that is dead, and opening another that fails', () =>
 
   test('refused', LIMIT, () =>
     withDead({}, async (conn, { port }) => {
-      conn.port = await freePort();
+      conn.port = await closedPort();
       for (let i = 0; i < 2; i++) await assert.rejects(settles(conn.request('GET', '/')), { code: 'ECONNREFUSED' });
       conn.port = port;
     }));
@@ -350,7 +350,7 @@ describe('a kept connection that is dead, and opening another that fails', () =>
 
   test('by endheaders() after the steps', LIMIT, () =>
     withDead({}, async (conn, { port }) => {
-      const refused = await freePort();
+      const refused = await closedPort();
       for (let i = 0; i < 2; i++) {
         conn.putrequest('GET', '/');
         conn.putheader('X-A', 'b');

@@ -23,8 +23,9 @@ import { HTTPConnection, HTTPResponse, HTTPSConnection, NotConnected } from '../
 import * as porthole from '../../js/index.js';
 import { unhandledOf } from '../support/bodies.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
+import { closedPort } from '../support/closed-port.mjs';
 import { withNamingServer } from '../support/node-tls.mjs';
-import { freePort, runCode, runToEnd } from '../support/process.mjs';
+import { runCode, runToEnd } from '../support/process.mjs';
 import { withServer } from '../support/raw-server.mjs';
 import { fetchText as fetchTls, connect as connectTls } from '../support/tls-client.mjs';
 import { settles, until, withHttp, withUploads } from '../support/upload-server.mjs';
@@ -117,7 +118,7 @@ const scenarios = {
 
   'body-stream-leak': () =>
     withFile('content', async (path) => {
-      const conn = connect(await freePort());
+      const conn = connect(await closedPort());
       const body = fs.createReadStream(path);
       await assert.rejects(settles(conn.request('PUT', '/', body)), { code: 'ECONNREFUSED' });
       await until(() => body.closed);

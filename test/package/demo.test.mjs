@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../support/process.mjs';
+import { closedPort } from '../support/closed-port.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
 
 const program = fileURLToPath(new URL('../../demo/run.mjs', import.meta.url));
@@ -56,7 +56,7 @@ describe('the demo', () => {
     ));
 
   test('exits with 1 when no answer came, and says why', async () => {
-    const port = await freePort();
+    const port = await closedPort();
     const refused = await demo(`http://127.0.0.1:${port}/`);
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, new RegExp(`^demo: nothing listens at 127.0.0.1:${port} \\(ECONNREFUSED\\)$`, 'm'));

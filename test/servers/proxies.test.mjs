@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { HTTPConnection, TunnelError } from '../../js/index.js';
+import { closedPort } from '../support/closed-port.mjs';
 import { loggedTest } from '../support/logged-test.mjs';
-import { freePort } from '../support/process.mjs';
 import { HAS_IPV6, missing, startNginx, startSquid, startTinyproxy } from '../support/servers.mjs';
 import { BYTES, LINES, makeSite, noise, PAGE } from './site.mjs';
 
@@ -55,7 +55,7 @@ for (const [name, { start, unreachable, refused, persistent, tunnels }] of Objec
 
     before(async () => {
       origin = await startNginx({ prepare: makeSite, server: ORIGIN });
-      deadPort = await freePort();
+      deadPort = await closedPort();
       proxy = await start([origin.port, deadPort]);
     });
     after(async () => {
@@ -145,7 +145,7 @@ for (const [name, { start, unreachable, refused, persistent, tunnels }] of Objec
     });
 
     test('a port that the proxy does not allow is a TunnelError with its answer', async () => {
-      const conn = tunnelled(await freePort());
+      const conn = tunnelled(await closedPort());
       for (let count = 0; count < 2; count += 1) {
         await assert.rejects(conn.request('GET', '/index.html'), (error) => {
           assert.ok(error instanceof TunnelError);

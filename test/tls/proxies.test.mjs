@@ -7,8 +7,8 @@ import { after, before, describe } from 'node:test';
 import { HTTPConnection, proxy_from_environment } from '../../js/index.js';
 import { makeSite, noise, PAGE } from '../servers/site.mjs';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
+import { closedPort } from '../support/closed-port.mjs';
 import { loggedTest } from '../support/logged-test.mjs';
-import { freePort } from '../support/process.mjs';
 import { missing, startNginx, startSquid, startTinyproxy } from '../support/servers.mjs';
 import { assertRefused, connect, exchange, trusting } from '../support/tls-client.mjs';
 
@@ -125,7 +125,7 @@ for (const [title, { start, secured = false }] of Object.entries(PROXIES)) {
     });
 
     test('[proxy-502] an origin that refuses connections is a TunnelError with the answer of the proxy', async () => {
-      const conn = tunnelled(await freePort());
+      const conn = tunnelled(await closedPort());
       await assert.rejects(conn.connect(), (error) => {
         assert.deepEqual([error.name, error.code], ['TunnelError', 'ERR_TUNNEL']);
         assert.ok(error.status >= 500, error.message);

@@ -4,10 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { lookup } from 'node:dns/promises';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { closedPort } from '../support/closed-port.mjs';
 import { withSilentPort } from '../support/silent-port.mjs';
 import { lacking, makeGuest, RUNTIMES, withServer, workshop } from './guests.mjs';
 
@@ -20,15 +19,6 @@ const PEER = 1;
 const LOCAL = 2;
 const hello = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 const text = (hex) => Buffer.from(hex, 'hex').toString('latin1');
-
-/** Nobody listens at this port. */
-async function closedPort() {
-  const closed = net.createServer().listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  const { port } = closed.address();
-  await new Promise((resolve) => closed.close(resolve));
-  return port;
-}
 
 /** How the README calls a runtime. */
 function rowOf(runtime) {
@@ -334,7 +324,7 @@ describe('the host ABI on WASI', { skip, concurrency: 2 }, () => {
   test('all addresses of a name are tried, each for its share of the time', { skip: !ipv6 && 'there is no IPv6' }, () =>
     withSilentPort(({ port }) =>
       withServer(() => {}, async (open) => {
-        const names = JSON.stringify({ here: ['127.0.0.1', '::1'], silent: ['127.0.0.1', '127.0.0.1'] });
+        const names = JSON.stringify({ here: ['127.0.0.77', '::1'], silent: ['127.0.0.1', '127.0.0.1'] });
         const lines = await play('jco', [`open here ${open} 0 20000`, 'info 0 1', `open silent ${port} 0 400`, `open here ${open} ${IPV4} 5000`, `open here ${open} ${IPV6} 5000`], '--names', names);
         assert.equal(lines[0][1], '0');
         assert.equal(text(lines[1][3]), `[::1]:${open}`);
