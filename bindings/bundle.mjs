@@ -6,9 +6,9 @@
 // entries share is a file of its own: a class is there once, whatever a program imports. Threads have their entries, and
 // what is imported when it is needed stays apart. Nothing is renamed and lines stay lines, so that stack traces can be read.
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { npmInstall, root } from './setup.mjs';
+import { npmInstall, replaceFile, root } from './setup.mjs';
 
 const LICENSE = '// SPDX-License-Identifier: MIT\n// Written by bindings/bundle.mjs.';
 
@@ -88,23 +88,13 @@ async function bundled(esbuild, { folder, format, entries }) {
   return outputFiles.map(({ path, text }) => ({ path, text: ownNames(text) }));
 }
 
-function textOf(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
-    return undefined;
-  }
-}
-
 /** Brings dist/js/ and dist/command/ up to date. A file that would not change is left alone. @returns {Promise<number>} how many bytes it has */
 export async function makeBundles() {
   npmInstall();
   const esbuild = await import('esbuild');
   const files = (await Promise.all(BUNDLES.map((bundle) => bundled(esbuild, bundle)))).flat();
   for (const { path, text } of files) {
-    mkdirSync(dirname(path), { recursive: true });
-    if (textOf(path) !== text) writeFileSync(path, text);
+    replaceFile(path, text);
   }
   chmodSync(join(root, 'dist', 'command', 'porthole.cjs'), 0o755);
   const made = new Set(files.map(({ path }) => path));

@@ -9,18 +9,16 @@
 // Usage: node bindings/gen.mjs [--wasm build/emscripten/porthole.wasm]
 // Without --wasm only the tables are written. A file that would not change is left alone.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { replaceFile, root } from './setup.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const include = join(root, 'src', 'include', 'porthole');
 const generated = join(root, 'bindings', 'generated');
 
 const { values: options } = parseArgs({ options: { wasm: { type: 'string' } } });
 
-mkdirSync(generated, { recursive: true });
 writeErrors(readEntries('errors.def'));
 writeStatus(readEntries('status.def'));
 writeLimits(readEntries('limits.def'));
@@ -199,7 +197,7 @@ function writeWasm(path) {
     '  return bytes;',
     '}',
   );
-  replace(join(generated, 'porthole.wasm'), wasm);
+  replaceFile(join(generated, 'porthole.wasm'), wasm);
 }
 
 /** A JavaScript literal with single quotes. */
@@ -213,15 +211,5 @@ function literal(value) {
 
 function write(file, source, ...lines) {
   const header = ['// SPDX-License-Identifier: MIT', `// Written by bindings/gen.mjs out of ${source}.`, ''];
-  replace(join(generated, file), Buffer.from(`${[...header, ...lines.flat()].join('\n')}\n`));
-}
-
-function replace(path, content) {
-  let current;
-  try {
-    current = readFileSync(path);
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
-  }
-  if (current === undefined || !current.equals(content)) writeFileSync(path, content);
+  replaceFile(join(generated, file), `${[...header, ...lines.flat()].join('\n')}\n`);
 }

@@ -3,7 +3,7 @@
 // Set-up that builds and tests share: what is on the machine, and how what is missing gets there.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -42,6 +42,21 @@ export function runQuietly(command, args, options = {}) {
   const { error, status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with exit code ${status}\n${stdout}${stderr}`);
+}
+
+/**
+ * Writes a file, unless it has that content already. Who reads it meanwhile reads the old one or the new one, whole.
+ *
+ * @param {string} path
+ * @param {string | Uint8Array} content
+ */
+export function replaceFile(path, content) {
+  const bytes = Buffer.from(content);
+  if (existsSync(path) && readFileSync(path).equals(bytes)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  const made = `${path}.${process.pid}`;
+  writeFileSync(made, bytes);
+  renameSync(made, path);
 }
 
 let updated = false;

@@ -2,11 +2,10 @@
 //
 // Makes the command a component of WASI 0.2, porthole-cli.wasm or, with TLS by wasi:tls, porthole-cli-tls.wasm.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { alone } from '../alone.mjs';
-import { root, runQuietly } from '../setup.mjs';
+import { replaceFile, root, runQuietly } from '../setup.mjs';
 import { componentOf, installTools, shrink, witSource } from '../wasi/tools.mjs';
 
 const WASI = '0.2.12';
@@ -26,6 +25,5 @@ export async function makeCommand(name, folder) {
     return shrink(join(root, 'build', 'wasi-command', 'bindings', 'cli', `${name}.core.wasm`), FLAGS);
   });
   const source = await witSource(fileURLToPath(new URL('../wasi/wit/world.wit', import.meta.url)), WASI);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${name}.wasm`), await componentOf(program, source, 'cli'));
+  replaceFile(join(folder, `${name}.wasm`), await componentOf(program, source, 'cli'));
 }

@@ -2,15 +2,14 @@
 //
 // Makes dist/command/porthole.wasm, the command as a module for Node: js/command has what it imports.
 
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, runQuietly } from '../setup.mjs';
+import { replaceFile, root, runQuietly } from '../setup.mjs';
 
 /** Builds it. */
 export function makeModule() {
   runQuietly('cmake', ['--preset', 'wasi', '-DCMAKE_INSTALL_LIBDIR=lib']);
   runQuietly('cmake', ['--build', '--preset', 'wasi', '--target', 'porthole_command']);
-  const folder = join(root, 'dist', 'command');
-  mkdirSync(folder, { recursive: true });
-  copyFileSync(join(root, 'build', 'wasi', 'bindings', 'cli', 'porthole.wasm'), join(folder, 'porthole.wasm'));
+  const made = readFileSync(join(root, 'build', 'wasi', 'bindings', 'cli', 'porthole.wasm'));
+  replaceFile(join(root, 'dist', 'command', 'porthole.wasm'), made);
 }
