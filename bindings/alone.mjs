@@ -37,9 +37,12 @@ function take(lock) {
   if (make(lock)) return true;
   // Only one at a time looks again and removes it: else the second would remove the lock of who came in between.
   const broom = `${lock}.left`;
-  if (isLeft(lock) && make(broom)) {
+  if (!isLeft(lock)) return false;
+  if (make(broom)) {
     if (isLeft(lock)) rmSync(lock);
-    rmSync(broom);
+    rmSync(broom, { force: true });
+  } else if (isLeft(broom)) {
+    rmSync(broom, { force: true }); // who had it died over this
   }
   return false;
 }

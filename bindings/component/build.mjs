@@ -7,6 +7,7 @@
 
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { alone } from '../alone.mjs';
 import { root, runQuietly, say } from '../setup.mjs';
 import { componentOf, installCompilers, installTools, installWit, shrink } from '../wasi/tools.mjs';
 import { withPackages } from './tools.mjs';
@@ -47,10 +48,12 @@ try {
   installCompilers();
   await installTools();
   await installWit();
-  runQuietly('cmake', ['--preset', 'wasi-plain', '-B', folder]);
-  runQuietly('cmake', ['--build', folder, '--target', 'porthole_client', 'porthole_client_tls']);
-  await build('client');
-  await build('client-tls');
+  await alone('client', async () => {
+    runQuietly('cmake', ['--preset', 'wasi-plain', '-B', folder]);
+    runQuietly('cmake', ['--build', folder, '--target', 'porthole_client', 'porthole_client_tls']);
+    await build('client');
+    await build('client-tls');
+  });
 } catch (error) {
   say(error.message);
   process.exitCode = 1;
