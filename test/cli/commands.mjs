@@ -147,7 +147,7 @@ function filesIn(folder) {
 /** Requests as they compare: ports by name, the one header that has to differ, and no space behind an empty value. */
 const comparable = (text, ports) =>
   Object.entries(ports)
-    .reduce((made, [name, port]) => made.replaceAll(String(port), `{${name}}`), text)
+    .reduce((made, [name, port]) => made.replaceAll(new RegExp(`(?<!\\d)${port}(?!\\d)`, 'g'), `{${name}}`), text)
     .replace(/^User-Agent: (?:curl|porthole)\/[\d.]+/m, 'User-Agent: agent')
     .replace(/^([\w-]+): *(.*?) *\r$/gm, '$1: $2\r');
 

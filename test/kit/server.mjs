@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { closedPort } from '../support/closed-port.mjs';
 
 const LATER_MS = 100;
 /** What is to be denied is asked for here: an address of this machine that no rule names. */
@@ -99,9 +100,7 @@ export async function startServers({ good, bad, onMark = () => {} } = {}) {
   if (bad !== undefined) await listen('untrusted', tls.createServer(secure(bad), serve).on('tlsClientError', () => {}));
   await listen('denied', net.createServer(serve), DENIED);
   endpoints.denied = endpoints.denied.replace('127.0.0.1', DENIED);
-  const nobody = net.createServer();
-  await listen('nobody', nobody);
-  await new Promise((resolve) => nobody.close(resolve));
+  endpoints.nobody = `127.0.0.1:${await closedPort()}`;
 
   return {
     endpoints,

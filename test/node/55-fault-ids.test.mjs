@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { HTTPConnection } from '../../js/index.js';
 import { reply, withServer } from '../support/raw-server.mjs';
+import { until } from '../support/upload-server.mjs';
 
 const faults = JSON.parse(readFileSync(new URL('../data/faults.json', import.meta.url), 'utf8'));
 const TIMEOUT = 1.5;
@@ -259,23 +260,26 @@ const scenarios = {
   ),
   'proxy-trunc-head': tunnel(finish(`${HEAD}X-A: 1\r\n`), { name: 'IncompleteRead' }),
   'proxy-200-cl-body': tunnel(() => `${HEAD}Content-Length: 43\r\n\r\n${reply('evil')}`, { code: 'ERR_HTTP_UNSOLICITED' }),
-  'proxy-200-late-bytes': () =>
-    withServer(
+  'proxy-200-late-bytes': () => {
+    let written = false;
+    return withServer(
       firstOnly((_head, socket) => {
-        setTimeout(() => socket.write(reply('evil')), 20);
+        setTimeout(() => socket.write(reply('evil'), () => (written = true)), 20);
         return OPEN;
       }),
       async (server) => {
         const connection = connect(server.port);
         connection.set_tunnel('origin.example', 80);
         await connection.connect();
+        await until(() => written);
         await sleep(80);
         // The tunnel is given up; the next one is asked for, and its proxy refuses nothing but says "hello" to CONNECT too.
         await assert.rejects(fetchText(connection), { code: 'ERR_HTTP_UNSOLICITED' });
         assert.equal(server.connections(), 2);
         assert.ok(!server.requests.join('').includes('GET'));
       },
-    ),
+    );
+  },
   'proxy-creds': () =>
     withServer(
       (head) => (head.startsWith('CONNECT') ? OPEN : reply('inside')),

@@ -19,7 +19,7 @@ async function fetch(connection, url = '/', method = 'GET', body = null) {
 
 for (const [header, rest, connections] of [
   ['Keep-Alive: timeout=1', 600, 2],
-  ['Keep-Alive: timeout=1', 100, 1],
+  ['Keep-Alive: timeout=10', 100, 1],
   ['Keep-Alive: timeout=0', 0, 2],
   ['Keep-Alive: max=5, timeout=1', 600, 2],
   ['Keep-Alive: timeout=30', 100, 1],

@@ -203,8 +203,8 @@ describe('a subclass that hands on what send() is given', () => {
   test('sends no part of a body on another connection', LIMIT, () =>
     withServer(
       (head, socket) => {
-        if (head.includes(' /0 ')) return 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 1\r\n\r\nx';
-        if (head.startsWith('POST')) setTimeout(() => socket.write(reply('whole')), 1800);
+        if (head.includes(' /0 ')) return 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=3\r\nContent-Length: 1\r\n\r\nx';
+        if (head.startsWith('POST')) setTimeout(() => socket.write(reply('whole')), 4500);
       },
       async ({ port, requests, connections }) => {
         class Passing extends HTTPConnection {
@@ -219,7 +219,7 @@ describe('a subclass that hands on what send() is given', () => {
         const pieces = async function* () {
           for (let i = 0; i < 4; i++) {
             yield piece;
-            await sleep(400); // the server's Keep-Alive time goes by meanwhile
+            await sleep(1000); // the server's Keep-Alive time goes by meanwhile
           }
         };
         await settles(conn.request('POST', '/up', pieces(), { 'Content-Length': String(4 * piece.length) }));

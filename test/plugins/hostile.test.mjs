@@ -10,6 +10,7 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createHost } from '../../js/host.js';
+import { until } from '../support/upload-server.mjs';
 import { guestOf, noClang, Raw } from './guests.mjs';
 
 const ATTEMPTS = 10_000;
@@ -25,6 +26,15 @@ describe('a host', { skip: noClang }, () => {
     await once(server, 'listening');
     ({ port } = server.address());
   });
+
+  /** Waits until the server has seen the end of all connections. */
+  async function unconnected() {
+    let connections = 1;
+    await until(() => {
+      server.getConnections((_error, count) => (connections = count));
+      return connections === 0;
+    });
+  }
 
   after(() => {
     server.closeAllConnections();
@@ -54,11 +64,13 @@ describe('a host', { skip: noClang }, () => {
     const guest = await host.run(guestOf('test/plugins/guests/hostile.c'));
     assert.ok((await guest.call('attack', ATTEMPTS / 2, 3, port)) > 0);
     await guest.close();
+    await unconnected();
     const before = { memory: process.memoryUsage().rss, descriptors: descriptors() };
     const again = await host.run(guestOf('test/plugins/guests/hostile.c'));
     await again.call('attack', ATTEMPTS / 2, 4, port);
     await again.close();
     assert.ok(process.memoryUsage().rss - before.memory < GROWTH);
+    await unconnected();
     assert.ok(descriptors() <= before.descriptors + 2, `${before.descriptors} descriptors, then ${descriptors()}`);
     const raw = await Raw.start(host);
     await raw.connect('127.0.0.1', port);
