@@ -375,8 +375,10 @@ export class Channel {
     let done = 0;
     for (;;) {
       if (target.length < offset + length) return done; // its memory went away while more was received
-      done += this.core.read(target, offset + done, length - done);
-      if (done === 0 || !this.#stalled || !this.#unstall() || done === length || this.closed) return done;
+      const copied = this.core.read(target, offset + done, length - done);
+      done += copied;
+      // What fills the buffer can lie behind the body: then there is no more of it, however often one looks.
+      if (copied === 0 || !this.#stalled || !this.#unstall() || done === length || this.closed) return done;
     }
   }
 

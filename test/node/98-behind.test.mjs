@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+//
+// What a server sends behind an answer: it is no part of it, no answer to the next request, and keeps nobody busy.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { certificates, noOpenssl } from '../support/certificates.mjs';
+import { runCode } from '../support/process.mjs';
+import { chunkedReply, reply, withServer, withTlsServer } from '../support/raw-server.mjs';
+
+const LIMIT = { timeout: 60_000 };
+const library = new URL('../../js/index.js', import.meta.url).href;
+/** More than the receive buffer holds. */
+const LONG = 2_000_000;
+
+describe('readinto() with more room than there is body, when the receive buffer is full', () => {
+  // In a process of its own, which is ended by force: a loop would keep this one.
+  const read = async (port, { second, secure = false }) => {
+    const { status, output } = await runCode(`
+      import { setTimeout as sleep } from 'node:timers/promises';
+      import { HTTPConnection, HTTPSConnection, create_default_context } from '${library}';
+      const conn = ${secure ? `new HTTPSConnection('localhost', ${port}, { timeout: 10, context: create_default_context({ cafile: '${certificates().ca}' }) })` : `new HTTPConnection('127.0.0.1', ${port}, { timeout: 10 })`};
+      await conn.request('GET', '/1');
+      const response = await conn.getresponse();
+      ${second ? "await conn.request('GET', '/2');" : ''}
+      await sleep(300);
+      const view = new Uint8Array(100);
+      const counts = [await response.readinto(view), await response.readinto(view)];
+      console.log(String(counts), Buffer.from(view.subarray(0, 5)).toString());
+      ${second ? 'console.log((await (await conn.getresponse()).read()).length);' : ''}
+      conn.close();`);
+    assert.deepEqual([status, output], [0, `5,0 hello\n${second ? `${LONG}\n` : ''}`]);
+  };
+
+  for (const [framing, first] of [['a known length', reply('hello')], ['chunks', chunkedReply(['hello'])]]) {
+    test(`${framing}, and bytes that nobody asked for`, LIMIT, () =>
+      withServer(() => first + 'A'.repeat(LONG), ({ port }) => read(port, { second: false })));
+    test(`${framing}, and the answer to the next request`, LIMIT, () =>
+      withServer((head) => (head.includes(' /1 ') ? first : reply('A'.repeat(LONG))), ({ port }) => read(port, { second: true })));
+  }
+  test('over TLS', { ...LIMIT, skip: noOpenssl }, () =>
+    withTlsServer(certificates().good, () => reply('hello') + 'A'.repeat(LONG), ({ port }) => read(port, { second: false, secure: true })));
+});
