@@ -26,8 +26,11 @@ const NO_SIGNALS = Object.freeze([]);
 const NOTHING_GIVEN = { signal: null, deadline: null };
 /** Python's words for the states of a connection. */
 export const STATES = ['Idle', 'Request-started', 'Request-sent'];
-/** A kept-alive connection that rested longer than this many milliseconds is looked at before it is used again. */
-const PROBE_AFTER = 5;
+/**
+ * A kept-alive connection that rested longer than this many milliseconds is looked at before it is used again. It is less than
+ * what a peer needs to send something that could have been seen: the event loop can have been held since the last read.
+ */
+const PROBE_AFTER = 0.25;
 
 export class Requests {
   /** What the connection is connected by. */

@@ -9,43 +9,13 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { Waiting } from '../../js/engine/waiting.js';
 import { HTTPConnection, TimeoutError } from '../../js/index.js';
+import { block, withOther } from '../support/other-thread.mjs';
 import { withSilentPort } from '../support/silent-port.mjs';
 import { settles } from '../support/upload-server.mjs';
 
 const LIMIT = { timeout: 60_000 };
-
-/** Keeps the process busy: nothing else happens meanwhile. */
-function block(milliseconds) {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-}
-
-/** Runs with a server in a thread of its own, so that it goes on while this one is busy. */
-async function withOther(code, use) {
-  const answers = new Int32Array(new SharedArrayBuffer(4));
-  const thread = new Worker(
-    `const { parentPort, workerData } = require('node:worker_threads');
-    const answered = () => { Atomics.add(workerData, 0, 1); Atomics.notify(workerData, 0); };
-    require('node:net').createServer((socket) => {
-      socket.on('error', () => {});
-      ${code}
-    }).listen(0, '127.0.0.1', function () { parentPort.postMessage(this.address().port); });`,
-    { eval: true, workerData: answers },
-  );
-  /** Keeps this thread busy for so long, and until the server has answered so often: its answer is in the kernel then. */
-  const blockUntil = (count, milliseconds) => {
-    block(milliseconds);
-    for (let seen = 0; (seen = Atomics.load(answers, 0)) < count; ) assert.notEqual(Atomics.wait(answers, 0, seen, 20_000), 'timed-out');
-  };
-  try {
-    const [port] = await once(thread, 'message');
-    await use(port, blockUntil);
-  } finally {
-    await thread.terminate();
-  }
-}
 
 /** What a server does: answers a little later. */
 const ANSWER = "socket.write('HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok', answered)";

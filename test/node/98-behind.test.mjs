@@ -4,7 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { HTTPConnection } from '../../js/index.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
+import { block, withOther } from '../support/other-thread.mjs';
 import { runCode } from '../support/process.mjs';
 import { chunkedReply, reply, withServer, withTlsServer } from '../support/raw-server.mjs';
 
@@ -40,4 +42,36 @@ describe('readinto() with more room than there is body, when the receive buffer 
   }
   test('over TLS', { ...LIMIT, skip: noOpenssl }, () =>
     withTlsServer(certificates().good, () => reply('hello') + 'A'.repeat(LONG), ({ port }) => read(port, { second: false, secure: true })));
+});
+
+describe('an answer that was there before the request, while the event loop was held', () => {
+  const OK = (body) => `'HTTP/1.1 200 OK\\r\\nContent-Length: ${body.length}\\r\\n\\r\\n${body}'`;
+  const PLANTS = `
+    let requests = 0;
+    socket.setNoDelay(true);
+    socket.on('data', () => {
+      if (requests++ > 0) return socket.write(${OK('real')});
+      socket.write(${OK('first')});
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+      socket.write(${OK('planted')}, answered);
+    });`;
+
+  for (const [method, body] of [['GET', null], ['POST', null], ['POST', 'x'], ['PUT', ['a', 'b']]]) {
+    test(`is not the answer to ${method} with ${body === null ? 'no body' : JSON.stringify(body)}`, LIMIT, () =>
+      withOther(PLANTS, async (port, blockUntil) => {
+        for (let i = 1; i <= 10; i++) {
+          const conn = new HTTPConnection('127.0.0.1', port, { timeout: 20 });
+          await conn.request('GET', '/');
+          assert.equal((await (await conn.getresponse()).read()).toString(), 'first');
+          blockUntil(2 * i - 1, 0);
+          block(1);
+          await conn.request(method, '/', body);
+          const response = await conn.getresponse();
+          assert.deepEqual([(await response.read()).toString(), response.reused], ['first', false]); // of a new connection
+          blockUntil(2 * i, 0);
+          conn.close();
+        }
+      }));
+  }
 });
