@@ -104,11 +104,13 @@ export class Link {
   /** Tells a channel whom it speaks to. @throws when that can't be said */
   address(channel) {
     const { host, port } = this.tunnel ?? this.#owner;
-    if (channel.host === host && channel.port === port) return;
-    const error = channel.core.setAuthority(asciiHost(host), port, this.#owner.default_port);
+    const { default_port } = this.#owner;
+    if (channel.host === host && channel.port === port && channel.default_port === default_port) return;
+    const error = channel.core.setAuthority(asciiHost(host), port, default_port);
     if (error !== 0) throw refused(error, { host: `${host}:${port}`, port });
     channel.host = host;
     channel.port = port;
+    channel.default_port = default_port;
   }
 
   /** Gives the channel up: to a response that is still being read, or for good. @param {boolean} keep */

@@ -77,6 +77,7 @@ export class Channel {
   /** What the authority of the core was set to. */
   host = '';
   port = -1;
+  default_port = -1;
   /** Has the receive buffer held much, or is to? */
   spacious = false;
   /** When the last bytes were received, in milliseconds. */

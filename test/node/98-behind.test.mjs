@@ -75,3 +75,29 @@ describe('an answer that was there before the request, while the event loop was 
       }));
   }
 });
+
+test('Host follows default_port, on a connection that is used again too', () =>
+  withServer(
+    () => reply('hello'),
+    async ({ port, requests }) => {
+      class Ours extends HTTPConnection {
+        static default_port = 80;
+      }
+      const conn = new Ours('127.0.0.1', port, { timeout: 20 });
+      const hosts = [];
+      const ask = async () => {
+        await conn.request('GET', '/');
+        await (await conn.getresponse()).read();
+        hosts.push(/.*^Host: ([^\r]*)/ms.exec(requests[0])[1]);
+      };
+      await ask();
+      Ours.default_port = port;
+      await ask();
+      conn.default_port = 80;
+      await ask();
+      conn.default_port = port;
+      await ask();
+      assert.deepEqual(hosts, [`127.0.0.1:${port}`, '127.0.0.1', `127.0.0.1:${port}`, '127.0.0.1']);
+      conn.close();
+    },
+  ));
