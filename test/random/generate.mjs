@@ -45,7 +45,7 @@ class Generator {
     const random = this.#random;
     while (this.#operations.length < this.#most) {
       const connection = random.int(0, this.#connections.length - 1);
-      const phrase = random.weighted({ exchange: 10, byhand: 3, upload: 4, act: 3, pipeline: 1, churn: 1, memory: 1 });
+      const phrase = random.weighted({ exchange: 10, byhand: 3, upload: 4, act: 3, pipeline: 1, late: 1, churn: 1, memory: 1 });
       this[phrase](connection);
     }
     return { connections: this.#connections, operations: this.#operations };
@@ -132,6 +132,20 @@ class Generator {
     this.#request(connection, { body: 'none', size: 0 });
     this.#perhaps(connection);
     if (this.#random.once(3)) this.#add('getresponse', connection);
+    this.#reads(connection);
+    this.#add('getresponse', connection);
+    this.#reads(connection);
+  }
+
+  /** The answer behind a short body is longer than what can be received before that is read, and it is read late. */
+  late(connection) {
+    const random = this.#random;
+    const sound = { status: 200, interims: 0, when: 'end', after: 'keep', close: false, fault: null };
+    const script = (size) => ({ ...sound, size, framing: random.of('length', 'chunked') });
+    this.#request(connection, { method: 'GET', body: 'none', script: script(random.size(3000)) });
+    this.#add('getresponse', connection, { wait: true });
+    this.#request(connection, { method: 'GET', body: 'none', script: script(700_000) });
+    this.#add('tick', connection, { ms: 40 });
     this.#reads(connection);
     this.#add('getresponse', connection);
     this.#reads(connection);

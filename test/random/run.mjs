@@ -57,6 +57,6 @@ if (values.sequence !== undefined) {
   await runner.many(Number(values.operations), Number(values.failures), print);
   say(`${runner.operations} operations in ${runner.sequences} sequences, ${runner.failures.length} of which failed`);
 }
-runner.stop();
+await runner.stop();
 // What is left keeps the process from exiting: it has been told.
 process.exit(runner.failures.length > 0 ? 1 : 0);

@@ -3,6 +3,7 @@
 // Plays many sequences, some at a time, and finds out whose it is when something went wrong for the whole process.
 
 import { generate } from './generate.mjs';
+import { Heart } from './heart.mjs';
 import { Play } from './play.mjs';
 import { removeFiles } from './sources.mjs';
 import { Watch } from './watch.mjs';
@@ -22,6 +23,7 @@ export class Runner {
   failures = [];
   #seed;
   #watch = new Watch();
+  #heart = new Heart();
   #known = new Set();
 
   /** @param {number} seed @param {Set<string>} ignored kinds of findings */
@@ -68,9 +70,11 @@ export class Runner {
 
   start() {
     this.#watch.start();
+    this.#heart.start(this.#seed);
   }
 
-  stop() {
+  async stop() {
+    await this.#heart.stop();
     this.#watch.stop();
     removeFiles();
   }
@@ -80,6 +84,7 @@ export class Runner {
   }
 
   async #play(number, plan) {
+    const done = this.#heart.playing(number);
     const play = new Play(plan, [this.#seed, number]);
     const playing = play.run();
     await play.listening;
@@ -88,6 +93,7 @@ export class Runner {
     // What nobody handled is told after the turn in which it happened.
     await new Promise((resolve) => setTimeout(resolve, 5));
     this.#watch.playing.delete(play.port);
+    done();
     return play;
   }
 
