@@ -13,7 +13,7 @@
 
 import { after, afterTurn, cancel, now } from '../../bindings/node/timers.js';
 import { BODY_KNOWN, BODY_NONE, BODY_STREAM, IDLE, REQUEST_STARTED } from '../../bindings/generated/abi.js';
-import { coreError, NotConnected, thrownBy, TimeoutError } from '../errors.js';
+import { argumentError, coreError, NotConnected, thrownBy, TimeoutError } from '../errors.js';
 import { refused } from '../refusal.js';
 import { print, reprBytes } from '../watch/debug.js';
 
@@ -38,6 +38,17 @@ const TRAILERS = 3;
 const END = 4;
 const DRAIN = 5;
 const OVER = 6;
+
+/**
+ * Is the memory of bytes there still? It can be transferred or shrunk while they are sent. The length alone doesn't always tell:
+ * V8 11.3 was seen to give the one of before, in code that it has optimized.
+ *
+ * @param {Buffer} bytes
+ * @param {number} length what they had
+ */
+function areThere(bytes, length) {
+  return bytes.length === length && bytes.buffer.byteLength >= bytes.byteOffset + length;
+}
 
 /**
  * An upload has ended. Of a failure whoever waits for the upload is told, or, once the answer is in, who reads that or the next
@@ -76,6 +87,7 @@ export class Outflow {
   #source = null;
   #pending = null; // what a source or a function of trailers promised: { done, value, failed }
   #piece = null; // the one that is being sent …
+  #length = 0; // … which had so many bytes when it was given …
   #offset = 0; // … from here
   #sent = 0; // bytes of the body
   #begun = 0; // requests on the channel, when this began
@@ -326,7 +338,8 @@ export class Outflow {
     if (!begun && !this.#nextPiece()) return this.#pending === null;
     if (channel.failed) return true; // by the source itself, which was asked just now
     const piece = this.#piece;
-    if (begun && this.#mustTurn(piece.length - this.#offset)) return false;
+    if (begun && this.#mustTurn(this.#length - this.#offset)) return false;
+    if (begun && !areThere(piece, this.#length)) throw this.#gone(this.#offset, this.#length);
     const { socket } = channel.transport;
     socket.cork?.(); // what frames it goes with it
     try {
@@ -352,7 +365,7 @@ export class Outflow {
     if (this.#offset === 0) this.#partSize = PART;
     else this.#partSize = now() - this.#partSince < QUICK ? Math.min(2 * this.#partSize, PART_MAX) : PART;
     this.#partSince = now();
-    const part = piece.length <= PART ? piece : piece.subarray(this.#offset, this.#offset + this.#partSize);
+    const part = this.#length <= PART ? piece : piece.subarray(this.#offset, this.#offset + this.#partSize);
     if (this.#raw && this.#counted && !this.#isBefore) this.#check(core.sentRaw(part));
     channel.transport.write(part);
     this.#offset += part.length;
@@ -361,7 +374,7 @@ export class Outflow {
       channel.throwIfGone(); // a Duplex can do anything in a write
       this.#check(this.#ownFraming ? core.sentChunks(part) : core.piecePassed(part.length));
     }
-    if (this.#offset < piece.length) return;
+    if (this.#offset < this.#length) return;
     this.#piece = null;
     this.#offset = 0;
     if (!this.#raw) channel.flush();
@@ -377,6 +390,7 @@ export class Outflow {
     }
     if (bytes.length === 0 && this.#debuglevel > 0 && !this.#raw) print('Zero length chunk ignored');
     if (bytes.length > 0) this.#piece = bytes;
+    this.#length = bytes.length;
     return !this.#mustTurn(bytes.length) && this.#piece !== null;
   }
 
@@ -399,6 +413,7 @@ export class Outflow {
     if (body.bytes !== null) {
       if (this.#source !== null) return null;
       this.#source = body;
+      if (!areThere(body.bytes, body.size)) throw this.#gone(0, body.size);
       return body.bytes;
     }
     if (this.#pending === null) {
@@ -523,6 +538,13 @@ export class Outflow {
     if (result >= 0) return;
     this.#ownError = true;
     throw coreError(result, { limit: this.#channel.core.limit });
+  }
+
+  /** The memory of what is sent went away. @param {number} sent bytes of it @param {number} length what it had */
+  #gone(sent, length) {
+    this.#ownError = true;
+    const text = `the memory of the body was transferred or shrunk while it was sent: ${sent} of ${length} bytes had gone out`;
+    return argumentError(text, 'ERR_INVALID_ARG_VALUE');
   }
 
   #foreign(error) {

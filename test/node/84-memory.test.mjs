@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { HTTPConnection } from '../../js/index.js';
-import { withServer } from '../support/raw-server.mjs';
+import { reply, withServer } from '../support/raw-server.mjs';
 import { pattern, settles, until, withUploads } from '../support/upload-server.mjs';
 
 v8.setFlagsFromString('--expose-gc');
@@ -365,6 +365,81 @@ describe('bodies of requests', () => {
         const { body } = requests[0];
         assert.equal(body.length, 1_800_000);
         for (let i = 0; i < 20; i++) assert.ok(body.subarray(i * 90_000, (i + 1) * 90_000).every((byte) => byte === i + 1), `piece ${i}`);
+        conn.close();
+      },
+    ));
+});
+
+describe('memory of a body that goes away while it is sent', () => {
+  const LARGE = 16_000_000;
+  const GONE = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /^the memory of the body was transferred or shrunk while it was sent: \d+ of \d+ bytes had gone out$/ };
+  const slowly = (_head, socket) => {
+    socket.pause();
+    setTimeout(() => socket.resume(), 100);
+  };
+  const kept = []; // the kernel may be at it
+  const goes = {
+    transferred: (buffer) => kept.push(structuredClone(buffer, { transfer: [buffer] })),
+    shrunk: (buffer) => buffer.resize(buffer.byteLength - 1),
+  };
+  const ways = {
+    'request()': (conn, bytes) => conn.request('POST', '/', bytes),
+    'request() in chunks': (conn, bytes) => conn.request('POST', '/', [bytes]),
+    'send()': async (conn, bytes) => {
+      conn.putrequest('POST', '/');
+      conn.putheader('Content-Length', String(bytes.length));
+      await conn.endheaders();
+      await conn.send(bytes);
+    },
+  };
+
+  for (const [how, go] of Object.entries(goes)) {
+    for (const [way, upload] of Object.entries(ways)) {
+      test(`${how}, by ${way}: the error says so, and the connection is not used again`, LIMIT, () =>
+        withServer(
+          (head, socket) => (head.startsWith('GET') ? reply('well') : slowly(head, socket)),
+          async ({ port, connections }) => {
+            const conn = new HTTPConnection('127.0.0.1', port, { timeout: 20 });
+            const buffer = new ArrayBuffer(LARGE, { maxByteLength: LARGE });
+            const sent = settles(upload(conn, new Uint8Array(buffer)));
+            sent.catch(() => {});
+            await sleep(50);
+            go(buffer);
+            await assert.rejects(sent, GONE);
+            assert.equal(conn.sock, null);
+            await conn.request('GET', '/');
+            assert.equal(await (await conn.getresponse()).text(), 'well');
+            assert.equal(connections(), 2);
+            conn.close();
+          },
+        ));
+    }
+
+    test(`${how} before send() has begun`, LIMIT, () =>
+      withServer(slowly, async ({ port }) => {
+        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 20 });
+        conn.putrequest('POST', '/');
+        conn.putheader('Content-Length', '1000');
+        await conn.endheaders();
+        const buffer = new ArrayBuffer(1000, { maxByteLength: 1000 });
+        const sent = conn.send(new Uint8Array(buffer));
+        go(buffer);
+        await assert.rejects(settles(sent), GONE);
+        conn.close();
+      }));
+  }
+
+  test('grown: it is what it was', LIMIT, () =>
+    withServer(
+      (head, socket) => (head.startsWith('GET') ? reply('well') : slowly(head, socket)),
+      async ({ port, requests }) => {
+        const conn = new HTTPConnection('127.0.0.1', port, { timeout: 20 });
+        const buffer = new ArrayBuffer(LARGE, { maxByteLength: 2 * LARGE });
+        const sent = settles(conn.request('POST', '/', new Uint8Array(buffer).fill(120)));
+        await sleep(50);
+        buffer.resize(2 * LARGE);
+        await sent;
+        await until(() => requests[0].length - requests[0].indexOf('\r\n\r\n') - 4 === LARGE);
         conn.close();
       },
     ));
