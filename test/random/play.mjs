@@ -223,7 +223,8 @@ export class Play {
       const { script, events, seen, response, source } = request;
       const wanted = script.when !== 'end' && script.status < 400 && !script.close && !request.spoils && script.reads !== 'never';
       const calm = !events.closed && !events.broken && !events.aborted && !events.detached && events.failures.size === 0;
-      const alone = request.op.deadline === undefined && !request.connection.timed && request.connection.state !== 'unknown';
+      const { timed, limited, state } = request.connection; // what is too large for its limits ends the connection
+      const alone = request.op.deadline === undefined && !timed && !limited && state !== 'unknown';
       if (!wanted || !calm || !alone || !response?.isclosed() || source === null || !source.ends || source.error !== null) continue;
       if (request.op.misfit || (request.op.expect && script.expect !== 'continue')) continue;
       if (await this.until(() => seen.complete)) continue;

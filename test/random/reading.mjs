@@ -145,7 +145,7 @@ export class Reading {
     const { events } = this.#request;
     if (bytes.length === 0 && (events.closed || events.detached)) return true; // of a response that was closed
     if (this.failure !== null) return true;
-    if (events.closed || events.broken || this.#request.connection.limited) return bytes.length > 0; // what had come before
+    if (events.closed || events.broken || this.#request.connection.limited || this.#resetBehind) return bytes.length > 0; // what had come before
     return false;
   }
 
@@ -179,6 +179,12 @@ export class Reading {
     if (newline >= 0 || bytes.length === wanted || atEnd) return null;
     if (bytes.length === 0 && this.ends === 'cut') return `${text}: the cut of the body is not told`;
     return atCut || this.ends === 'unknown' ? null : `${text}: no whole line`;
+  }
+
+  /** Can a reset behind another answer, asked for before this body was read, have taken what was in the kernel? */
+  get #resetBehind() {
+    const { connection } = this.#request;
+    return connection.requests.some((other) => other !== this.#request && (other.script.after === 'rst' || other.script.fault?.how === 'rst'));
   }
 
   /** Has all of it been sent, whatever happened to the connection afterwards? */
