@@ -7,8 +7,6 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import {
   CannotSendHeader,
   HTTPConnection,
@@ -19,10 +17,8 @@ import {
   RemoteDisconnected,
   ResponseNotReady,
 } from '../../js/index.js';
+import { gc } from '../support/gc.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
-
-v8.setFlagsFromString('--expose-gc');
-const gc = vm.runInNewContext('gc');
 
 const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 

@@ -9,14 +9,10 @@ import https from 'node:https';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import { create_default_context, HTTPConnection, HTTPSConnection } from '../../js/index.js';
 import { certificates, noOpenssl } from '../support/certificates.mjs';
+import { gc } from '../support/gc.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
-
-v8.setFlagsFromString('--expose-gc');
-const gc = vm.runInNewContext('gc');
 
 /** Collects garbage until a condition holds. */
 async function collectUntil(holds, what) {

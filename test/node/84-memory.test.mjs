@@ -5,14 +5,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import { HTTPConnection } from '../../js/index.js';
+import { gc } from '../support/gc.mjs';
 import { reply, withServer } from '../support/raw-server.mjs';
 import { pattern, settles, until, withUploads } from '../support/upload-server.mjs';
 
-v8.setFlagsFromString('--expose-gc');
-const gc = vm.runInNewContext('gc');
 const connect = (port, options) => new HTTPConnection('127.0.0.1', port, { timeout: 30, ...options });
 const LIMIT = { timeout: 60_000 };
 const SIZE = 1_000_000;

@@ -3,13 +3,9 @@
 // The operations that read, and those that take memory away from a read that waits.
 
 import { Buffer } from 'node:buffer';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { gc } from '../support/gc.mjs';
 import { hasBody } from './answers.mjs';
 import { Read } from './reading.mjs';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc');
 
 const MARGIN = 8;
 const GROWTH = 64; // of memory that can grow
@@ -188,7 +184,7 @@ function memory(play, op, connection) {
 
 /** Collects garbage, and takes up what memory there was with arrays that must stay as they are. */
 function garbage(play) {
-  collect();
+  gc();
   for (const size of [1000, 20_000, 65_552]) {
     for (let i = 0; i < 4; i++) play.guards.add('an array that nobody was given', new Uint8Array(size).fill(FILL));
   }

@@ -8,16 +8,12 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { HTTPConnection } from '../../js/index.js';
+import { gc } from '../support/gc.mjs';
 import { gather } from '../support/gather.mjs';
 import { Random } from './random.mjs';
 import { labelsOf } from './soak-server.mjs';
 import { removeFiles, Source } from './sources.mjs';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc');
 
 const MB = 1024 * 1024;
 /** How much more there may be at the end than when the process was warm. */
@@ -88,7 +84,7 @@ async function exchange(conn, seed, number) {
 }
 
 function sample(server) {
-  collect();
+  gc();
   const { rss, external, heapUsed } = process.memoryUsage();
   return { rss, external, heapUsed, handles: process.getActiveResourcesInfo().length, server: server.connected };
 }
