@@ -40,8 +40,8 @@ const DRAIN = 5;
 const OVER = 6;
 
 /**
- * Is the memory of bytes there still? It can be transferred or shrunk while they are sent. The length alone doesn't always tell:
- * V8 11.3 was seen to give the one of before, in code that it has optimized.
+ * Is the memory of bytes there still? It can be transferred or shrunk while they are sent. Their length alone does not tell: see
+ * `Inflow.into`.
  *
  * @param {Buffer} bytes
  * @param {number} length what they had
